@@ -104,7 +104,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn begin(command: Command, settings: &Settings) -> Result<(), Failure> {
-    telemetry::begin(settings)?;
+    telemetry::begin(settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,7 +1,7 @@
 //! Serves `/metrics` for Prometheus and `/readyz` for monitoring a process without an API, on a separate port.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +14,7 @@ use crate::database::{Health, STATEMENTS};
 
 /// Starts the server. `last_tick` is the scheduler's last tick; `None` if this process runs no scheduler.
 pub(crate) fn serve(
-    address: SocketAddr,
+    port: TcpListener,
     last_tick: Option<Arc<LastTick>>,
     health: Health,
     ready: Probe,
@@ -32,8 +32,8 @@ pub(crate) fn serve(
     })
     .workers(1)
     .disable_signals()
-    .bind(address)
-    .map_err(|error| Failure::Rejected(format!("无法监听 {address}：{error}")))?;
+    .listen(port)
+    .map_err(|error| Failure::Rejected(format!("无法监听 metrics_listen：{error}")))?;
     Ok(server.run())
 }
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serializer;
 use url::Url;
 
-use crate::Failure;
+use crate::settings::Fault;
 
 /// The text shown in place of a secret.
 pub(crate) const HIDDEN: &str = "***";
@@ -73,6 +73,16 @@ pub(crate) fn parsed(text: &str) -> Option<Url> {
     // `scheme:/rest` and `scheme:rest` have no host, or one that the parser makes up.
     let has_authority = text.get(url.scheme().len()..).is_some_and(|rest| rest.starts_with("://"));
     (has_authority && !is_odd).then_some(url)
+}
+
+/// Whether the port of a URL is a number that is no port. Says nothing of a URL whose password may hold the colon.
+pub(crate) fn has_bad_port(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    let port = place.rsplit_once(':').map(|(_, port)| port).unwrap_or_default();
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && !port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// Returns a URL with its secrets replaced by `***`, or just `***` if its components are ambiguous.
@@ -163,13 +173,13 @@ pub(crate) fn scrubbed(text: &str, secret: Option<&SecretString>) -> String {
 }
 
 /// Reads a secret from a file, without the line break at its end. `setting` names the setting in error messages.
-pub(crate) fn from_file(setting: &str, file: &Path) -> Result<SecretString, Failure> {
+pub(crate) fn from_file(setting: &str, file: &Path) -> Result<SecretString, Fault> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::InvalidData => "应为 UTF-8 编码".to_owned(),
-            _ => format!("无法读取：{error}"),
-        };
-        Failure::Usage(format!("{setting}：{} {why}", file.display()))
+        let file = file.display();
+        match error.kind() {
+            std::io::ErrorKind::InvalidData => Fault::new(setting, format!("{file} 应为 UTF-8 编码"), "must be UTF-8"),
+            _ => Fault::new(setting, format!("{file} 无法读取：{error}"), "the file cannot be read"),
+        }
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).into())

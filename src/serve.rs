@@ -4,7 +4,7 @@ use std::fs::File;
 use std::future::ready;
 use std::io;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -29,11 +29,12 @@ use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
 use scheduler::{Context, Scheduler};
 use sea_orm::DatabaseConnection;
+use tokio::net::TcpSocket;
 use workbook::Imports;
 
 use crate::command::jobs_context;
-use crate::database::{self, Health};
-use crate::settings::Settings;
+use crate::database::{self, Health, Use};
+use crate::settings::{self, Settings};
 use crate::{Failure, clock, say};
 
 /// The parts of the service that this process runs.
@@ -54,16 +55,22 @@ const HTTP_GRACE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(20);
 /// How long a client may take to send the head of its first request.
 const HEAD: Duration = Duration::from_secs(5);
+/// Number of connections that may wait to be accepted.
+const BACKLOG: u32 = 2_048;
 /// How long closing a connection may take.
 const DISCONNECT: Duration = Duration::from_secs(1);
 /// How long after its last tick the scheduler counts as not ready.
 const TOO_OLD: Duration = Duration::from_mins(3);
 
-/// Migrates the database and serves until the process is told to stop.
+/// Checks everything that can be wrong before the database is touched, migrates it, and serves until the process is
+/// told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
+    settings::check_files(settings)?;
+    let port = if role == Role::Scheduler { None } else { Some(reserve(settings.listen)?) };
+    let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
     let _lock = lock(settings)?;
     warn_of_readable(settings)?;
-    let db = database::open_current(settings).await?;
+    let db = database::open_for(settings, Use::Migrate).await?.db;
     if let Err(error) = ledger::record::database::count_indexes(&db).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
     }
@@ -78,11 +85,10 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let jobs = Arc::new(context);
     let readiness = probe(health.clone(), last_tick.clone(), draining.clone());
     ignore_hangups();
-    // Bind the address before starting the scheduler: a process that cannot serve must not send mail.
-    let server = if role == Role::Scheduler {
-        None
-    } else {
-        Some(listen(settings, readiness.clone(), &link_key, jobs.clone())?)
+    // Before the scheduler: a process that cannot serve must not send mail.
+    let server = match port {
+        Some(port) => Some(listen(port, settings, readiness.clone(), &link_key, jobs.clone())?),
+        None => None,
     };
     let scheduler = match role {
         Role::Api => None,
@@ -91,9 +97,9 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     if let Some(scheduler) = &scheduler {
         let _ = last_tick.set(scheduler.last_tick());
     }
-    let metrics = match settings.metrics_listen()? {
-        Some(address) => {
-            let server = crate::metrics::serve(address, last_tick.get().cloned(), health.clone(), readiness)?;
+    let metrics = match metrics_port {
+        Some(port) => {
+            let server = crate::metrics::serve(accepting(port)?, last_tick.get().cloned(), health.clone(), readiness)?;
             let handle = server.handle();
             tokio::spawn(server);
             Some(handle)
@@ -165,6 +171,7 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
 type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
 
 fn listen(
+    port: TcpSocket,
     settings: &Settings,
     readiness: Probe,
     link_key: &LinkKey,
@@ -221,7 +228,7 @@ fn listen(
         // up the last file descriptors.
         .max_concurrent_connections((bounds.all + bounds.kept).div_ceil(workers) + bounds.kept.div_ceil(workers));
     let signal = builder.graceful_shutdown_signal();
-    let bound = builder.bind("api", settings.listen, move || {
+    let bound = builder.listen("api", accepting(port)?, move || {
         let (connections, signal) = (connections.clone(), signal.clone());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -237,8 +244,34 @@ fn listen(
             .map_init_err(|()| ())
             .and_then(http)
     });
-    let bound = bound.map_err(|error| Failure::Rejected(format!("无法监听 {}：{error}", settings.listen)))?;
-    Ok((bound.run(), kept))
+    Ok((bound.map_err(|error| cannot_listen(settings.listen, &error))?.run(), kept))
+}
+
+/// Takes a port without accepting connections on it, so that a port that is in use is told before the database is
+/// touched, and clients are refused rather than kept waiting until the server is ready.
+fn reserve(address: SocketAddr) -> Result<TcpSocket, Failure> {
+    let taken = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A port whose last connections are still closing can be taken; on Windows, the option would mean any port.
+        #[cfg(not(windows))]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    taken().map_err(|error| cannot_listen(address, &error))
+}
+
+/// Begins to accept connections on a port.
+fn accepting(port: TcpSocket) -> Result<TcpListener, Failure> {
+    let address = port.local_addr().map_err(|error| Failure::Rejected(format!("无法监听：{error}")))?;
+    port.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).map_err(|error| cannot_listen(address, &error))
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    Failure::Rejected(format!(
+        "无法监听 {address}，请换一个端口，或停止占用它的程序 / cannot listen on {address}; choose another port, or \
+         stop the program that uses it: {error}"
+    ))
 }
 
 /// Returns what runs jobs by hand. A job that runs beside the ticks, such as the delivery of mail, is not run by hand.
@@ -351,6 +384,14 @@ async fn answer(server: Server, drain: impl Future<Output = ()>, stopping: &Atom
 
 async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Scheduler, Failure> {
     scheduler::ensure_schedules(&jobs.db, settings.zone(), clock::now()).await?;
+    for (name, zone) in scheduler::foreign_zones(&jobs.db, settings.zone()).await? {
+        tracing::warn!(
+            job = name,
+            %zone,
+            time_zone = settings.zone().name(),
+            "the schedule keeps its own time zone; to change it, edit the job at /admin/schedules, or by editSchedule"
+        );
+    }
     if let Some(folder) = jobs.post.folder() {
         say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
     }

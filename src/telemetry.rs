@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::Failure;
 use crate::settings::Settings;
 
 /// Default filters, which the `log` setting can override by target: no SQL statements, because they contain user data;
@@ -14,13 +14,19 @@ const QUIET: &str =
     "sqlx=warn,sea_orm_migration=warn,actix_server=warn,tokio_cron_scheduler=warn,actix_http::h1::dispatcher=off";
 
 /// Starts logging as the settings say.
-pub(crate) fn begin(settings: &Settings) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log))
-        .map_err(|error| Failure::Usage(format!("log：{error}")))?;
+pub(crate) fn begin(settings: &Settings) {
+    let Some(filter) = filter(&settings.log) else { return };
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured()).with_writer(std::io::stderr);
     // Tests start it several times in one process; the first subscriber stays.
     let _ = if settings.log_format == "json" { logs.json().try_init() } else { logs.try_init() };
-    Ok(())
+}
+
+/// Returns the filter that the setting `log` describes; none if it is wrong. A word that is no level is not taken for a
+/// module, as the library would, but for a slip.
+pub(crate) fn filter(log: &str) -> Option<EnvFilter> {
+    let is_level = |word: &str| word.trim().parse::<LevelFilter>().is_ok();
+    let are_right = log.split(',').all(|part| part.contains(['=', '[']) || is_level(part));
+    are_right.then(|| EnvFilter::try_new(format!("{QUIET},{log}")).ok()).flatten()
 }
 
 /// Whether to colour the log: standard error is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).

@@ -48,8 +48,10 @@ mod m20261129_000026_bounced_mail;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryOrder, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
+use sea_orm_migration::seaql_migrations;
 
 /// Key of the PostgreSQL advisory lock under which migrations run. An arbitrary constant.
 const LOCK: i64 = 0x7265_6374_6966_7901;
@@ -107,6 +109,39 @@ impl MigratorTrait for Migrator {
     }
 }
 
+/// How a database compares with the steps of this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No step was ever applied.
+    Empty,
+    /// Some steps are pending.
+    Older,
+    /// All steps were applied.
+    Current,
+    /// Steps were applied that this version does not know; their names.
+    Newer(Vec<String>),
+}
+
+/// Compares a database with the steps of this version, without changing it.
+pub async fn state(db: &DatabaseConnection) -> Result<State, DbErr> {
+    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+        return Ok(State::Empty);
+    }
+    let applied = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
+    let applied: Vec<String> = applied.into_iter().map(|row| row.version).collect();
+    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let unknown: Vec<String> = applied.iter().filter(|step| !known.contains(step)).cloned().collect();
+    Ok(if !unknown.is_empty() {
+        State::Newer(unknown)
+    } else if applied.is_empty() {
+        State::Empty
+    } else if known.iter().all(|step| applied.contains(step)) {
+        State::Current
+    } else {
+        State::Older
+    })
+}
+
 /// Applies all pending steps in one transaction and returns their names; empty if the database was up to date.
 /// Concurrent calls wait for each other: on PostgreSQL for an advisory lock, on SQLite for the write lock.
 pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
@@ -124,6 +159,11 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     }
     transaction.commit().await?;
     Ok(pending)
+}
+
+/// Takes back the last steps. The program never does so; the stories make an older database with it.
+pub async fn down(db: &DatabaseConnection, steps: u32) -> Result<(), DbErr> {
+    Migrator::down(db, Some(steps)).await
 }
 
 fn pending_names(migrations: &[sea_orm_migration::Migration]) -> Vec<String> {

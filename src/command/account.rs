@@ -15,7 +15,7 @@ use ledger::people::account::{erase, link, new_password, session as sessions};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{acting, current, date, read};
+use super::{acting, current, date, read, set_up};
 use crate::settings::{Settings, language, role};
 use crate::{Failure, clock, say};
 
@@ -268,7 +268,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
     } else {
         None
     };
-    let (db, by) = (current(settings).await?, By::program());
+    let (db, by) = (set_up(settings).await?, By::program());
     let transaction = ledger::record::database::begin(&db).await?;
     let new = wanted.place(&transaction, password).await?;
     let made = acts::create(&transaction, &by, new, clock::now()).await?;

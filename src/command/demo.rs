@@ -3,7 +3,7 @@
 use crate::demo;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::current;
+use super::set_up;
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -29,7 +29,7 @@ pub(crate) struct Demo {
 }
 
 pub(crate) async fn run(settings: &Settings, demo: &Demo) -> Result<(), Failure> {
-    let db = current(settings).await?;
+    let db = set_up(settings).await?;
     let scale = match demo.scale {
         Scale::Small => demo::Scale::Small,
         Scale::County => demo::Scale::County,

@@ -27,7 +27,7 @@ fn measure(text: &str) -> Result<i64, String> {
 
 pub(crate) async fn run(settings: &Settings, command: &Dossier) -> Result<(), Failure> {
     let db = current(settings).await?;
-    let storage = settings.storage()?;
+    let storage = settings.storage_to_read()?;
     let read =
         ledger::file::dossier::read(&db, &Principal::local(), command.measure, (clock::now(), settings.zone())).await?;
     let dossier = read.ok_or_else(|| Failure::Rejected(format!("没有 measure_{}", command.measure)))?;

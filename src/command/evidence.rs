@@ -23,7 +23,7 @@ pub(crate) enum Evidence {
 pub(crate) async fn run(settings: &Settings, command: &Evidence) -> Result<(), Failure> {
     let Evidence::Verify = command;
     let db = current(settings).await?;
-    let storage = settings.storage()?;
+    let storage = settings.storage_to_read()?;
     let failed = |error: object_store::Error| Failure::Rejected(format!("佐证材料存储出错：{error}"));
     let (mut rows, mut last, mut faults) = (0, 0, Vec::new());
     // Evidence with identical content shares one stored file, which is hashed once.

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ledger::record::audit::By;
 use workbook::{Aliases, Answer, Kind, Mapping, Outcome, Question, Report, Sureness};
 
-use super::{current, date, read};
+use super::{date, read, set_up};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
@@ -87,7 +87,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
         mapping,
         grace_days: settings.grace_days,
     };
-    let db = current(settings).await?;
+    let db = set_up(settings).await?;
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} 条措施 {elapsed}") {
         bar.set_style(style);

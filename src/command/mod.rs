@@ -24,18 +24,16 @@ use chrono::NaiveDate;
 use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
 use ledger::work::Acting;
-use scheduler::{Context, Links, Post};
+use scheduler::{Context, Links};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
-use secrecy::ExposeSecret;
 
-use crate::database;
+use crate::database::{self, Use};
 use crate::settings::Settings;
 use crate::{Failure, clock, say};
 
 /// Runs `rectify migrate`: migrates the database to the newest schema.
 pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
-    let db = database::open(settings).await?;
-    match database::migrate(&db).await?.as_slice() {
+    match database::open_for(settings, Use::Migrate).await?.applied.as_slice() {
         [] => say!("数据库已是最新结构"),
         applied => say!("数据库已升级：{}", applied.join("、")),
     }
@@ -44,9 +42,6 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<(), Failure> {
 
 /// Builds the context that jobs run in from the settings.
 pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -> Result<Context, Failure> {
-    let post = Post::open(settings.mail_url()?.expose_secret(), &settings.mail_from).map_err(Failure::Usage)?;
-    let post = post.returned_to(&settings.mail_bounce_to).map_err(Failure::Usage)?;
-    let post = post.paced(settings.mail_connections, settings.mail_per_minute);
     let links = Links::new(&settings.public_url(), settings.link_template(), LinkKey::load(db).await?);
     let writer = scheduler::writer(links, settings.language()?)
         .map_err(|error| Failure::Rejected(format!("邮件模板有误：{error}")))?;
@@ -57,7 +52,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
         grace_days: settings.grace_days,
         retention: settings.retention(),
         writer,
-        post,
+        post: settings.post()?,
         bounce_mailbox: settings.bounce_mailbox(),
         webhooks: settings.webhooks()?,
         audit_key: settings.audit_keys()?.current,
@@ -100,7 +95,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(cannot)
 }
 
-/// Opens the database and migrates it to the newest schema.
-pub(crate) async fn current(settings: &Settings) -> Result<sea_orm::DatabaseConnection, Failure> {
-    database::open_current(settings).await
+/// Opens the database of a ledger for a command that neither creates nor migrates it.
+pub(crate) async fn current(settings: &Settings) -> Result<DatabaseConnection, Failure> {
+    Ok(database::open_for(settings, Use::Work).await?.db)
+}
+
+/// Opens the database for a command that may begin a ledger: an empty one is set up.
+pub(crate) async fn set_up(settings: &Settings) -> Result<DatabaseConnection, Failure> {
+    Ok(database::open_for(settings, Use::SetUp).await?.db)
 }

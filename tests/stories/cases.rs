@@ -190,6 +190,7 @@ fn of_office(world: &World, name: &str, more: &[&str]) -> crate::support::Ran {
 
 /// Enters the regions to which the offices' ledgers belong.
 fn regions(world: &World) {
+    world.done(&["migrate"]);
     world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
     world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
     for (name, code) in [("白河县", "990121"), ("青坪县", "990122"), ("东岭县", "990123")] {

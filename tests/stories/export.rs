@@ -192,6 +192,7 @@ fn the_columns_of_the_imported_file_have_the_state_of_today(world: &World) {
 }
 
 fn a_county_gets_the_columns_of_its_own_file(world: &World) {
+    world.done(&["migrate"]);
     world.done(&["unit", "add", "昌都市生态环境保护督察整改办", "--region", "540300"]);
     for (region, measures, due) in [("540329", "整改措施", "完成时限"), ("540323", "具体措施", "整改期限")]
     {

@@ -18,6 +18,7 @@ const HOW: [&str; 6] = ["--round", "演示轮次", "--region", "990100", "--as-o
 
 /// Imports a ledger in which 副市长 李某某 leads a measure of 云溪市 that 青坪县 and 白河县 answer, too.
 fn set(world: &World) {
+    world.done(&["migrate"]);
     world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
     world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
     for (code, name) in [("990121", "白河县"), ("990122", "青坪县"), ("990123", "东岭县")] {

@@ -30,6 +30,7 @@ fn file(name: &str) -> String {
 
 /// Makes the regions that the files speak of.
 fn regions(world: &World) {
+    world.done(&["migrate"]);
     world.done(&["region", "add", "云川省", "--code", "990000", "--parent", "100000"]);
     world.done(&["region", "add", "云溪市", "--code", "990100", "--parent", "990000"]);
     for (code, name) in [("990121", "白河县"), ("990122", "青坪县"), ("990123", "东岭县")] {

@@ -26,6 +26,7 @@ pub(crate) struct MeasureScene<'a> {
 
 impl<'a> MeasureScene<'a> {
     pub(crate) fn set(world: &'a World) -> Self {
+        world.done(&["migrate"]);
         for code in ["540329", "540323", "540325"] {
             world.done(&["region", "load", code]);
         }
@@ -200,6 +201,7 @@ pub(crate) struct CaseScene {
 
 impl CaseScene {
     pub(crate) fn set(world: &World) -> Self {
+        world.done(&["migrate"]);
         for code in ["540329", "540323", "540325", "540102"] {
             world.done(&["region", "load", code]);
         }

@@ -24,10 +24,15 @@ pub(crate) struct Way {
 impl Way {
     /// Starts a proxy to the database at a URL of the form `postgres://user@host:port/name`.
     pub(crate) fn to(url: &str) -> Self {
+        Self::at(0, url)
+    }
+
+    /// Starts a proxy like [`Way::to`] on a port of this machine; 0: on any.
+    pub(crate) fn at(port: u16, url: &str) -> Self {
         let (before, rest) = url.split_once('@').unwrap();
         let (server, name) = rest.split_once('/').unwrap();
         let server = server.to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let url = format!("{before}@{}/{name}", listener.local_addr().unwrap());
         let hold = Arc::new((Mutex::new(Hold::Open), Condvar::new()));
         let shared = hold.clone();

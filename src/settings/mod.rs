@@ -1,5 +1,9 @@
-//! Settings, in order of precedence: flags, the environment (`RECTIFY_…`), a TOML file, and `config.default.toml`,
-//! which contains the defaults and documents each setting.
+//! Settings: `source` reads them, `check` says what is wrong with them, `fault` how that is told. `config.default.toml`
+//! contains the defaults and documents each setting.
+
+mod check;
+mod fault;
+mod source;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,25 +16,21 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use entity::account::Role;
 use entity::language::Language;
-use figment::providers::{Format, Serialized, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
 use ipnet::IpNet;
 use ledger::file::storage::Storage;
 use ledger::record::audit::{Key, Keys};
 use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
-use scheduler::Webhooks;
+use scheduler::{Post, Webhooks};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(crate) use self::check::check_files;
+pub(crate) use self::fault::Fault;
+use self::fault::Faults;
+use self::source::Sources;
 use crate::{Failure, secret};
-
-/// Settings file in the working directory that is read if it exists and `--config` is not given.
-const FILE: &str = "rectify.toml";
-/// Prefix of the environment variables.
-const PREFIX: &str = "RECTIFY_";
 
 /// Minimum number of file descriptors reserved for everything but client connections; a tenth of the limit if that is
 /// more.
@@ -68,6 +68,8 @@ pub(crate) struct Settings {
     database_ca_file: PathBuf,
     /// Maximum number of connections to PostgreSQL.
     pub(crate) database_connections: u32,
+    /// Seconds that `serve` and `migrate` wait for a database that is away.
+    pub(crate) database_wait: u64,
     data_dir: PathBuf,
     #[serde(serialize_with = "secret::show")]
     evidence_url: SecretString,
@@ -194,177 +196,25 @@ pub(crate) struct Database {
     pub(crate) password: Option<SecretString>,
 }
 
-/// The settings from one source: a file or the environment.
-struct Layer {
-    settings: Dict,
-    metadata: Metadata,
-}
-
-impl Layer {
-    /// Reads settings from environment variables. Ignores variables with the prefix that name no setting, such as
-    /// `RECTIFY_VERSION` in a container image. Text settings take the value verbatim; other types are parsed, and an
-    /// empty value counts as unset.
-    fn environment(defaults: &Dict) -> Result<Self, Failure> {
-        let mut settings = Dict::new();
-        for (variable, value) in std::env::vars_os() {
-            let Some(name) = variable.to_str().and_then(|name| name.get(..PREFIX.len()).zip(name.get(PREFIX.len()..)))
-            else {
-                continue;
-            };
-            let (prefix, name) = (name.0, name.1.to_lowercase());
-            let Some(default) = defaults.get(&name).filter(|_| prefix.eq_ignore_ascii_case(PREFIX)) else { continue };
-            let Some(value) = value.to_str() else {
-                return Err(Failure::Usage(format!("设置有误：{PREFIX}{} 应为 UTF-8 编码", name.to_uppercase())));
-            };
-            let value = match default {
-                Value::String(..) => Value::from(value),
-                _ if value.trim().is_empty() => continue,
-                _ => match value.parse::<Value>() {
-                    Ok(value) => value,
-                    Err(never) => match never {},
-                },
-            };
-            settings.insert(name, value);
-        }
-        let variable = |_: &Profile, keys: &[&str]| format!("{PREFIX}{}", keys.join(".").to_uppercase());
-        Ok(Self { settings, metadata: Metadata::named("environment variable").interpolater(variable) })
-    }
-
-    /// Reads a settings file. Errors give the line number or the setting's name, never the text, which may contain a
-    /// password.
-    fn file(path: &Path, defaults: &Dict) -> Result<Self, Failure> {
-        let bad = |why: String| Failure::Usage(format!("配置文件 {} {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| bad(format!("无法读取：{error}")))?;
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            bad(format!("第 {line} 行不是有效的 TOML；文字须加引号，含有 \" 或 \\ 的用单引号"))
-        })?;
-        for (name, value) in &table {
-            if !value.is_str() && matches!(defaults.get(name), Some(Value::String(..))) {
-                return Err(bad(format!("{name}：应为文字，须加引号")));
-            }
-        }
-        let settings = Value::serialize(table).ok().and_then(Value::into_dict).unwrap_or_default();
-        Ok(Self { settings, metadata: Metadata::from("TOML file", path) })
-    }
-}
-
-impl Provider for Layer {
-    fn metadata(&self) -> Metadata {
-        self.metadata.clone()
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Profile::Default.collect(self.settings.clone()))
-    }
-}
-
 #[expect(clippy::unnecessary_wraps, reason = "clap requires a value parser that returns a result")]
 fn secret_argument(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.into())
 }
 
 impl Settings {
-    /// Reads the settings from all sources and validates them.
+    /// Reads the settings from all sources, and fails with everything that is wrong with them. Touches nothing.
     pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
-        let mut figment = Figment::from(Toml::string(include_str!("config.default.toml")));
-        let defaults: Dict = figment.extract().map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
-        figment = match &flags.config {
-            Some(file) if !file.exists() => {
-                return Err(Failure::Usage(format!("配置文件 {} 不存在", file.display())));
-            }
-            Some(path) => figment.merge(Layer::file(path, &defaults)?),
-            None if Path::new(FILE).exists() => figment.merge(Layer::file(Path::new(FILE), &defaults)?),
-            None => figment,
-        };
-        figment = figment.merge(Layer::environment(&defaults)?).merge(Serialized::defaults(flags));
-        if let Some(url) = &flags.database_url {
-            figment = figment.merge(Serialized::default("database_url", url.expose_secret()));
-        }
-        let settings: Self = figment.extract().map_err(|error| Failure::Usage(format!("设置有误：{error}")))?;
-        settings.check()?;
+        let mut faults = Faults::default();
+        let sources = Sources::read(flags, &mut faults)?;
+        let settings = sources.settings(&mut faults)?;
+        check::check(&settings, &mut faults);
+        faults.placed(|name| sources.place(name)).done()?;
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), Failure> {
-        let bad = |what: String| Err(Failure::Usage(what));
-        if self.time_zone.parse::<Tz>().is_err() {
-            return bad(format!("time_zone：没有名为“{}”的时区，应为 IANA 名称，如 Asia/Shanghai", self.time_zone));
-        }
-        self.check_secrets()?;
-        if !(0..=3650).contains(&self.grace_days) || !(1..=365).contains(&self.overdue_again_after) {
-            return bad("grace_days 应为 0 至 3650，overdue_again_after 应为 1 至 365".to_owned());
-        }
-        if !(1..=365).contains(&self.stale_progress_after) {
-            return bad("stale_progress_after 应为 1 至 365".to_owned());
-        }
-        if !(1..=31).contains(&self.account_form_day) || !(1..=31).contains(&self.account_report_day) {
-            return bad("account_form_day 和 account_report_day 应为 1 至 31".to_owned());
-        }
-        let days = self.self_inspection_before.iter().chain(&self.due_soon_before).chain(&self.case_due_soon_before);
-        if days.clone().any(|days| !(0..=365).contains(days)) {
-            return bad(
-                "self_inspection_before、due_soon_before、case_due_soon_before 中的天数应为 0 至 365".to_owned()
-            );
-        }
-        let levels = [
-            self.escalate_to_office_after,
-            self.escalate_to_leader_after,
-            self.propose_listing_after,
-            self.propose_card_after,
-        ];
-        if levels.iter().any(|days| !(1..=365).contains(days)) {
-            let names = "escalate_to_office_after、escalate_to_leader_after、propose_listing_after、propose_card_after";
-            return bad(format!("{names} 应为 1 至 365"));
-        }
-        if !matches!(self.log_format.as_str(), "text" | "json") {
-            return bad("log_format：应为 text 或 json".to_owned());
-        }
-        let times = [self.max_seconds, self.max_introduction_seconds];
-        if times.contains(&0) || self.max_body_bytes == 0 || self.max_evidence_bytes == 0 {
-            return bad(
-                "max_seconds、max_introduction_seconds、max_body_bytes、max_evidence_bytes：至少为 1".to_owned()
-            );
-        }
-        if self.drain_seconds > 300 {
-            return bad("drain_seconds 应为 0 至 300".to_owned());
-        }
-        self.proxies()?;
-        self.language()?;
-        Webhooks::check(&self.webhook_allow).map_err(Failure::Usage)?;
-        if !["x-forwarded-for", "forwarded"].contains(&self.proxy_header.to_ascii_lowercase().as_str()) {
-            return bad("proxy_header：应为 x-forwarded-for 或 forwarded".to_owned());
-        }
-        self.check_oidc()?;
-        if self.open && !self.opens() {
-            return bad(
-                "open：只能在 public_url 为本机地址且没有 proxies 时使用；供他人访问的系统应建立账户".to_owned()
-            );
-        }
-        self.second_factor_roles()?;
-        if !(0..=43_200).contains(&self.session_idle_minutes) {
-            return bad("session_idle_minutes：应为 0（不限）至 43200".to_owned());
-        }
-        if !(1..=36_500).contains(&self.retain_session_days) || !(30..=36_500).contains(&self.retain_mail_days) {
-            return bad("retain_session_days 应为 1 至 36500，retain_mail_days 应为 30 至 36500".to_owned());
-        }
-        let mail = &self.audit_head_mail;
-        if !mail.is_empty() && (!mail.contains('@') || mail.chars().any(char::is_whitespace)) {
-            return bad("audit_head_mail：应为一个邮箱地址".to_owned());
-        }
-        if self.database_connections == 0 {
-            return bad("database_connections：至少为 1".to_owned());
-        }
-        if !(1..=100).contains(&self.mail_connections) {
-            return bad("mail_connections：应为 1 至 100".to_owned());
-        }
-        Ok(())
-    }
-
     /// Returns the language of mails to recipients who have none of their own.
-    pub(crate) fn language(&self) -> Result<Language, Failure> {
-        language(&self.language).map_err(|error| Failure::Usage(format!("language：{error}")))
+    pub(crate) fn language(&self) -> Result<Language, Fault> {
+        language(&self.language).map_err(|_| Fault::new("language", "应为 zh 或 en", "must be zh or en"))
     }
 
     /// Returns the ledger's time zone.
@@ -372,84 +222,13 @@ impl Settings {
         self.time_zone.parse().unwrap_or(chrono_tz::Asia::Shanghai)
     }
 
-    /// Rejects settings of the database, mail and evidence that contradict each other or are ambiguous. Error messages
-    /// never quote a value.
-    fn check_secrets(&self) -> Result<(), Failure> {
-        let bad = |what: String| Err(Failure::Usage(what));
-        let given = |file: &PathBuf| !file.as_os_str().is_empty();
-        let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
-        for (name, secret, file) in [
-            ("database_url", &self.database_url, &self.database_url_file),
-            ("database_password", &self.database_password, &self.database_password_file),
-            ("mail_url", &self.mail_url, &self.mail_url_file),
-            ("mail_password", &self.mail_password, &self.mail_password_file),
-        ] {
-            if is_set(secret) && given(file) {
-                return bad(format!("{name}_file、{name}：只能设置其中一个"));
-            }
-        }
-        let database = !self.database_name.is_empty()
-            || !self.database_user.is_empty()
-            || self.database_port != 0
-            || is_set(&self.database_password)
-            || given(&self.database_password_file)
-            || !self.database_tls.is_empty()
-            || given(&self.database_ca_file);
-        let mail = !self.mail_user.is_empty()
-            || self.mail_port != 0
-            || is_set(&self.mail_password)
-            || given(&self.mail_password_file)
-            || !self.mail_tls.is_empty()
-            || given(&self.mail_ca_file);
-        for (name, host, has_parts, has_url) in [
-            ("database", &self.database_host, database, is_set(&self.database_url) || given(&self.database_url_file)),
-            ("mail", &self.mail_host, mail, is_set(&self.mail_url) || given(&self.mail_url_file)),
-        ] {
-            if has_url && (has_parts || !host.is_empty()) {
-                return bad(format!(
-                    "{name}_url 与 {name}_host、{name}_port、{name}_user、{name}_password 等分项设置只能用其中一种"
-                ));
-            }
-            let is_folder = name == "database" && host.starts_with('/');
-            if !host.is_empty() && !is_folder && secret::host(host).is_none() {
-                return bad(format!("{name}_host：应为主机名或 IP 地址，不含端口、用户和密码"));
-            }
-            if has_parts && host.is_empty() {
-                return bad(format!("{name}_host：设置 {name}_port、{name}_user、{name}_password 等分项时不能为空"));
-            }
-        }
-        if !["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-            .contains(&self.database_tls.as_str())
-        {
-            return bad("database_tls：应为 disable、allow、prefer、require、verify-ca 或 verify-full".to_owned());
-        }
-        if !["", "none", "starttls", "tls"].contains(&self.mail_tls.as_str()) {
-            return bad("mail_tls：应为 none、starttls 或 tls".to_owned());
-        }
-        if self.mail_user.is_empty() && (is_set(&self.mail_password) || given(&self.mail_password_file)) {
-            return bad("mail_user：设置 mail_password 时不能为空".to_owned());
-        }
-        let address = self.evidence_url.expose_secret();
-        if !address.is_empty() && !address.starts_with("file:") && secret::parsed(address).is_none() {
-            return bad("evidence_url：应以 file: 或 s3:// 开头；凭据放在环境变量 AWS_…中，不写入地址".to_owned());
-        }
-        // Values from files are validated when they are used.
-        if is_set(&self.database_url) {
-            self.database()?;
-        }
-        if is_set(&self.mail_url) {
-            self.mail_url()?;
-        }
-        Ok(())
-    }
-
     /// Returns a secret: the content of `file` if one is set, otherwise `given`. `name` is the setting's name.
-    fn secret(name: &str, given: &SecretString, file: &Path) -> Result<SecretString, Failure> {
+    fn secret(name: &str, given: &SecretString, file: &Path) -> Result<SecretString, Fault> {
         if file.as_os_str().is_empty() { Ok(given.clone()) } else { secret::from_file(&format!("{name}_file"), file) }
     }
 
     /// Returns how to connect to the database, from its URL, its separate settings, or the default in `data_dir`.
-    pub(crate) fn database(&self) -> Result<Database, Failure> {
+    pub(crate) fn database(&self) -> Result<Database, Fault> {
         if !self.database_host.is_empty() {
             return self.database_by_parts();
         }
@@ -462,14 +241,31 @@ impl Settings {
             return Ok(Database { url: url.to_owned(), password: None });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(Failure::Usage("database_url：应以 sqlite: 或 postgres:// 开头".to_owned()));
+            return Err(Fault::new(
+                "database_url",
+                "应以 sqlite: 或 postgres:// 开头",
+                "must begin with sqlite: or postgres://",
+            ));
         }
         let (url, password) = secret::without_password(certain("database_url", url)?)
-            .ok_or_else(|| Failure::Usage("database_url：密码应为 UTF-8 编码".to_owned()))?;
+            .ok_or_else(|| Fault::new("database_url", "密码应为 UTF-8 编码", "the password must be UTF-8"))?;
         Ok(Database { url, password })
     }
 
-    fn database_by_parts(&self) -> Result<Database, Failure> {
+    /// Returns the setting that says where the database is.
+    pub(crate) fn database_setting(&self) -> &'static str {
+        if !self.database_host.is_empty() {
+            "database_host"
+        } else if !self.database_url_file.as_os_str().is_empty() {
+            "database_url_file"
+        } else if !self.database_url.expose_secret().is_empty() {
+            "database_url"
+        } else {
+            "data_dir"
+        }
+    }
+
+    fn database_by_parts(&self) -> Result<Database, Fault> {
         let user = if self.database_user.is_empty() { "rectify" } else { &self.database_user };
         let name = if self.database_name.is_empty() { user } else { &self.database_name };
         let password = Self::secret("database_password", &self.database_password, &self.database_password_file)?;
@@ -482,8 +278,9 @@ impl Settings {
             query.push(format!("user={}", secret::encoded(user)));
             String::new()
         } else {
-            let host = secret::host(&self.database_host)
-                .ok_or_else(|| Failure::Usage("database_host：应为主机名或 IP 地址".to_owned()))?;
+            let host = secret::host(&self.database_host).ok_or_else(|| {
+                Fault::new("database_host", "应为主机名或 IP 地址", "must be a host name or an IP address")
+            })?;
             format!("{}@{host}:{port}", secret::encoded(user))
         };
         if !self.database_tls.is_empty() {
@@ -503,7 +300,7 @@ impl Settings {
     }
 
     /// Returns the URL that mails are sent to, with its password. Default: the directory `mail` in `data_dir`.
-    pub(crate) fn mail_url(&self) -> Result<SecretString, Failure> {
+    pub(crate) fn mail_url(&self) -> Result<SecretString, Fault> {
         if !self.mail_host.is_empty() {
             return self.mail_by_parts();
         }
@@ -518,9 +315,20 @@ impl Settings {
         Ok(given)
     }
 
-    fn mail_by_parts(&self) -> Result<SecretString, Failure> {
+    /// Returns the setting that names the mail server.
+    fn mail_setting(&self) -> &'static str {
+        if !self.mail_host.is_empty() {
+            "mail_host"
+        } else if !self.mail_url_file.as_os_str().is_empty() {
+            "mail_url_file"
+        } else {
+            "mail_url"
+        }
+    }
+
+    fn mail_by_parts(&self) -> Result<SecretString, Fault> {
         let host = secret::host(&self.mail_host)
-            .ok_or_else(|| Failure::Usage("mail_host：应为主机名或 IP 地址".to_owned()))?;
+            .ok_or_else(|| Fault::new("mail_host", "应为主机名或 IP 地址", "must be a host name or an IP address"))?;
         let (scheme, tls) = match self.mail_tls.as_str() {
             "none" => ("smtp", Some("tls=none".to_owned())),
             "tls" => ("smtps", None),
@@ -540,9 +348,23 @@ impl Settings {
         Ok(format!("{scheme}://{login}{host}{port}{query}").into())
     }
 
-    /// Opens the storage of evidence files.
-    pub(crate) fn storage(&self) -> Result<Storage, Failure> {
-        Storage::open(&self.evidence_url()).map_err(Failure::Usage)
+    /// Opens what sends mails. Reads the certificates that the mail server is trusted by.
+    pub(crate) fn post(&self) -> Result<Post, Fault> {
+        let url = self.mail_url()?;
+        let setting = if self.mail_ca_file.as_os_str().is_empty() { self.mail_setting() } else { "mail_ca_file" };
+        let post = Post::open(url.expose_secret(), &self.mail_from).map_err(|why| Fault::told(setting, why))?;
+        let post = post.returned_to(&self.mail_bounce_to).map_err(|why| Fault::told("mail_bounce_to", why))?;
+        Ok(post.paced(self.mail_connections, self.mail_per_minute))
+    }
+
+    /// Opens the storage of evidence files to read from it: a folder that is missing stays so.
+    pub(crate) fn storage_to_read(&self) -> Result<Storage, Fault> {
+        Storage::open_to_read(&self.evidence_url()).map_err(|why| Fault::told("evidence_url", why))
+    }
+
+    /// Opens the storage of evidence files. Creates its folder.
+    pub(crate) fn storage(&self) -> Result<Storage, Fault> {
+        Storage::open(&self.evidence_url()).map_err(|why| Fault::told("evidence_url", why))
     }
 
     /// Returns the URL of the storage of evidence files.
@@ -554,7 +376,7 @@ impl Settings {
     }
 
     /// Returns the local files and directories that contain the ledger, its evidence and its mails.
-    pub(crate) fn kept_here(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn kept_here(&self) -> Result<Vec<PathBuf>, Fault> {
         let mut kept = Vec::new();
         if let Some(file) = self.database()?.url.strip_prefix("sqlite:") {
             let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
@@ -590,9 +412,11 @@ impl Settings {
     }
 
     /// Returns the roles that must sign in with a second factor.
-    fn second_factor_roles(&self) -> Result<Vec<Role>, Failure> {
-        let read =
-            |name: &String| role(name).map_err(|why| Failure::Usage(format!("second_factor_roles：“{name}”{why}")));
+    fn second_factor_roles(&self) -> Result<Vec<Role>, Fault> {
+        let read = |name: &String| {
+            role(name)
+                .map_err(|why| Fault::new("second_factor_roles", format!("“{name}”{why}"), "must be names of roles"))
+        };
         self.second_factor_roles.iter().map(read).collect()
     }
 
@@ -602,24 +426,37 @@ impl Settings {
     }
 
     /// Returns the address that `/metrics` is served on, or `None` if it is disabled.
-    pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, Failure> {
+    pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, Fault> {
         if self.metrics_listen.is_empty() {
             return Ok(None);
         }
         let address = self.metrics_listen.parse();
-        address.map(Some).map_err(|_| Failure::Usage("metrics_listen：应为 地址:端口，如 127.0.0.1:9090".to_owned()))
+        address.map(Some).map_err(|_| {
+            Fault::new(
+                "metrics_listen",
+                "应为 地址:端口，如 127.0.0.1:9090",
+                "must be ADDRESS:PORT, such as 127.0.0.1:9090",
+            )
+        })
     }
 
     /// Returns what sends messages to other systems.
-    pub(crate) fn webhooks(&self) -> Result<Webhooks, Failure> {
-        Webhooks::new(&self.webhook_allow, &self.public_url(), self.language()?).map_err(Failure::Usage)
+    pub(crate) fn webhooks(&self) -> Result<Webhooks, Fault> {
+        Webhooks::new(&self.webhook_allow, &self.public_url(), self.language()?)
+            .map_err(|why| Fault::told("webhook_allow", why))
     }
 
     /// Returns the networks of trusted proxies. A single address is a network of one address.
-    pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, Failure> {
+    pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, Fault> {
         let network = |words: &String| {
             let found = words.parse().or_else(|_| words.parse::<IpAddr>().map(IpNet::from));
-            found.map_err(|_| Failure::Usage(format!("proxies：“{words}”应为地址或网段，如 10.0.0.2、10.0.0.0/8")))
+            found.map_err(|_| {
+                Fault::new(
+                    "proxies",
+                    format!("“{words}”应为地址或网段，如 10.0.0.2、10.0.0.0/8"),
+                    "each must be an address or a network, such as 10.0.0.2 or 10.0.0.0/8",
+                )
+            })
         };
         self.proxies.iter().map(network).collect()
     }
@@ -653,7 +490,7 @@ impl Settings {
     }
 
     /// Returns the API's options: limits, sign-in, and which hosts, origins and proxies it accepts.
-    pub(crate) fn options(&self) -> Result<Options, Failure> {
+    pub(crate) fn options(&self) -> Result<Options, Fault> {
         let bounds = self.bounds(crate::serve::files());
         Ok(Options {
             limits: Limits {
@@ -695,56 +532,29 @@ impl Settings {
 
     /// Reads the trusted documents: a JSON object from id to text, as code generators write it
     /// (`{"<sha256>": "query …"}`). `None` if no file is set, which allows any document.
-    fn trusted_documents(&self) -> Result<Option<HashMap<String, String>>, Failure> {
+    fn trusted_documents(&self) -> Result<Option<HashMap<String, String>>, Fault> {
         let file = &self.trusted_documents;
         if file.as_os_str().is_empty() {
             return Ok(None);
         }
-        let bad = |why: String| Failure::Usage(format!("trusted_documents：{} {why}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| bad(format!("无法读取：{error}")))?;
-        let documents =
-            serde_json::from_str(&text).map_err(|_| bad("应为 JSON 对象：{\"<sha256>\": \"query …\"}".to_owned()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable("trusted_documents", file, &error))?;
+        let documents = serde_json::from_str(&text).map_err(|_| {
+            let form = "{\"<sha256>\": \"query …\"}";
+            let zh = format!("{} 应为 JSON 对象：{form}", file.display());
+            Fault::new("trusted_documents", zh, format!("must be a JSON object: {form}"))
+        })?;
         Ok(Some(documents))
     }
 
-    fn check_oidc(&self) -> Result<(), Failure> {
-        let bad = |what: &str| Err(Failure::Usage(what.to_owned()));
-        let has_file = !self.oidc_client_secret_file.as_os_str().is_empty();
-        if self.oidc_issuer.is_empty() {
-            if !self.oidc_client_id.is_empty() || has_file || !self.oidc_client_secret.expose_secret().is_empty() {
-                return bad("oidc_issuer：已设置 oidc_client_id 或密钥，还应设置统一身份认证系统的地址");
-            }
-            return Ok(());
-        }
-        if !Oidc::is_safe(&self.oidc_issuer) {
-            return bad("oidc_issuer：应为 https:// 开头的地址（本机可用 http://）");
-        }
-        if !Oidc::is_safe(&self.public_url()) {
-            return bad(
-                "public_url：启用 oidc_issuer 时应为 https:// 开头的地址（本机可用 http://），用户从认证系统返回这里",
-            );
-        }
-        if self.oidc_client_id.is_empty() {
-            return bad("oidc_client_id：设置 oidc_issuer 时不能为空");
-        }
-        if has_file != self.oidc_client_secret.expose_secret().is_empty() {
-            return bad("oidc_client_secret_file、oidc_client_secret：应设置其中一个");
-        }
-        if self.oidc_name.trim().is_empty() {
-            return bad("oidc_name：登录按钮的名称不能为空");
-        }
-        Ok(())
-    }
-
     /// Returns the identity provider (OpenID Connect), if one is set.
-    fn oidc(&self) -> Result<Option<Oidc>, Failure> {
+    fn oidc(&self) -> Result<Option<Oidc>, Fault> {
         if self.oidc_issuer.is_empty() {
             return Ok(None);
         }
         let secret = Self::secret("oidc_client_secret", &self.oidc_client_secret, &self.oidc_client_secret_file)?;
         let secret = secret.expose_secret().trim().to_owned();
         if secret.len() < 16 {
-            return Err(Failure::Usage("oidc_client_secret：密钥至少应有 16 个字符".to_owned()));
+            return Err(Fault::new("oidc_client_secret", "密钥至少应有 16 个字符", "must have at least 16 characters"));
         }
         Ok(Some(Oidc {
             issuer: self.oidc_issuer.clone(),
@@ -756,7 +566,7 @@ impl Settings {
     }
 
     /// Reads the key that signs the daily seals of the audit, if one is set, and the earlier keys that only verify.
-    pub(crate) fn audit_keys(&self) -> Result<Keys, Failure> {
+    pub(crate) fn audit_keys(&self) -> Result<Keys, Fault> {
         let file = &self.audit_key_file;
         let current = if file.as_os_str().is_empty() { None } else { Some(audit_key("audit_key_file", file)?) };
         let old = self.audit_old_key_files.iter().map(|file| audit_key("audit_old_key_files", file));
@@ -808,24 +618,40 @@ impl Settings {
 }
 
 /// Reads an audit key from a file of at least 32 secret bytes. `setting` names the setting in error messages.
-fn audit_key(setting: &str, file: &Path) -> Result<Key, Failure> {
-    let secret = std::fs::read(file)
-        .map_err(|error| Failure::Usage(format!("{setting}：{} 无法读取：{error}", file.display())))?;
+fn audit_key(setting: &str, file: &Path) -> Result<Key, Fault> {
+    let secret = std::fs::read(file).map_err(|error| unreadable(setting, file, &error))?;
     if secret.len() < 32 {
-        return Err(Failure::Usage(format!("{setting}：{} 至少应有 32 个字节", file.display())));
+        let zh = format!("{} 至少应有 32 个字节", file.display());
+        return Err(Fault::new(setting, zh, "must have at least 32 bytes"));
     }
     Ok(Key::new(secret))
 }
 
-/// Parses the URL in the setting `name`. The error for an ambiguous URL does not quote it, because it may contain a
+/// Returns the fault of a file that cannot be read.
+fn unreadable(setting: &str, file: &Path, error: &std::io::Error) -> Fault {
+    let file = file.display();
+    Fault::new(setting, format!("{file} 无法读取：{error}"), "the file cannot be read")
+}
+
+/// Parses the URL in the setting `name`. The fault of an ambiguous URL does not quote it, because it may contain a
 /// password.
-fn certain(name: &str, text: &str) -> Result<Url, Failure> {
+fn certain(name: &str, text: &str) -> Result<Url, Fault> {
     let what = name.trim_end_matches("_url");
+    if secret::has_bad_port(text) {
+        return Err(Fault::new(name, "端口应为 1 至 65535", "the port must be from 1 to 65535"));
+    }
     secret::parsed(text).ok_or_else(|| {
-        Failure::Usage(format!(
-            "{name}：无法确定地址中哪些是密码。用户和密码中的 # / ? @ % 等字符须作百分号编码（如 # 写作 %23），\
-             或改用 {what}_host、{what}_user、{what}_password 等分项设置，不必编码"
-        ))
+        Fault::new(
+            name,
+            format!(
+                "无法确定地址中哪些是密码。用户和密码中的 # / ? @ % 等字符须作百分号编码（如 # 写作 %23），\
+                 或改用 {what}_host、{what}_user、{what}_password 等分项设置，不必编码"
+            ),
+            format!(
+                "it is ambiguous which part is the password; percent-encode # / ? @ % in user and password (# as \
+                 %23), or set {what}_host, {what}_user and {what}_password instead"
+            ),
+        )
     })
 }
 

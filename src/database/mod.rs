@@ -1,0 +1,101 @@
+//! Opens the database for every command (`connect`), sets it up or migrates it where the command may, and checks its
+//! health (`health`).
+
+mod connect;
+mod health;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migration::State;
+use sea_orm::DatabaseConnection;
+
+pub(crate) use self::connect::check;
+pub(crate) use self::health::Health;
+use crate::settings::Settings;
+use crate::{Failure, secret};
+
+/// Number of SQL statements that this process has sent; exported at `/metrics`.
+pub(crate) static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// What a command may do to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Create it, set it up and migrate it, and wait for it: `serve` and `migrate`.
+    Migrate,
+    /// Create it and set it up, but not migrate one that is in use: commands that begin a ledger.
+    SetUp,
+    /// Use it as it is: all other commands.
+    Work,
+}
+
+/// A database at the newest schema.
+pub(crate) struct Opened {
+    pub(crate) db: DatabaseConnection,
+    /// Names of the steps by which it was set up or migrated; empty if it was up to date.
+    pub(crate) applied: Vec<String>,
+}
+
+/// Opens the database, and brings it to the newest schema as far as its use allows. Refuses any other, and one that a
+/// newer version has migrated.
+pub(crate) async fn open_for(settings: &Settings, purpose: Use) -> Result<Opened, Failure> {
+    let url = settings.database()?.url;
+    if purpose == Use::Work
+        && let Some(file) = connect::file(&url)
+        // An empty file is one that was never set up; opening it would write to it.
+        && std::fs::metadata(&file).map_or(true, |file| file.len() == 0)
+    {
+        return Err(missing(settings, &url));
+    }
+    let patience = if purpose == Use::Migrate { Duration::from_secs(settings.database_wait) } else { Duration::ZERO };
+    let db = connect::connect(settings, purpose != Use::Work, patience).await?;
+    let applied = match (migration::state(&db).await?, purpose) {
+        (State::Newer(unknown), _) => return Err(newer(&url, &unknown)),
+        (State::Empty, Use::Work) => return Err(missing(settings, &url)),
+        (State::Older, Use::SetUp | Use::Work) => return Err(older(&url)),
+        (State::Current, Use::SetUp | Use::Work) => Vec::new(),
+        (State::Empty, _) | (State::Older | State::Current, Use::Migrate) => migrate(&db).await?,
+    };
+    Ok(Opened { db, applied })
+}
+
+/// Migrates the database to the newest schema and returns the names of the steps applied; empty if it was up to date.
+async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Failure> {
+    let applied = migration::up(db).await?;
+    if !applied.is_empty() {
+        tracing::info!(steps = applied.join(", "), "migrated the database");
+    }
+    ledger::statistics::kept::ensure(db).await?;
+    Ok(applied)
+}
+
+fn missing(settings: &Settings, url: &str) -> Failure {
+    let (url, setting) = (secret::shown(url), settings.database_setting());
+    Failure::Rejected(format!(
+        "数据库 {url} 中还没有台账。请先运行 rectify migrate 或 rectify serve 建立；台账在别处时，请改设置 {setting}\n\
+         There is no ledger in the database {url}. Run `rectify migrate` or `rectify serve` to set it up, or check the \
+         setting {setting} if the ledger is elsewhere"
+    ))
+}
+
+fn older(url: &str) -> Failure {
+    let (url, version) = (secret::shown(url), env!("CARGO_PKG_VERSION"));
+    Failure::Rejected(format!(
+        "数据库 {url} 的结构比本程序（{version}）旧。请备份后运行 rectify migrate 升级\n\
+         The database {url} is older than this program ({version}). Back it up and run `rectify migrate`"
+    ))
+}
+
+fn newer(url: &str, unknown: &[String]) -> Failure {
+    let (url, version, step) = (secret::shown(url), env!("CARGO_PKG_VERSION"), unknown.join(", "));
+    Failure::Rejected(format!(
+        "数据库 {url} 已由更新的版本升级，本程序（{version}）不认识其结构（{step}）。请使用那个更新的版本\n\
+         A newer version has migrated the database {url}; this program ({version}) does not know its schema ({step}). \
+         Use the newer version"
+    ))
+}
+
+/// Adds one to the count of statements sent.
+pub(crate) fn count() {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+}
