@@ -1,14 +1,19 @@
 //! The errors that clients receive: a stable `extensions.code`, a message in the caller's language, and the id of the
 //! request. Internal details go to the log only.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use async_graphql::{Error, ErrorExtensionValues, Pos, ServerError};
+use async_graphql::parser::Error as Syntax;
+use async_graphql::{Error, ErrorExtensionValues, Name, Pos, ServerError};
 use planner::{Bilingual, Trouble, trouble};
 
 use crate::language::Language;
+
+/// The most different errors of a document, and the most positions of each, in a response.
+const MOST_ERRORS: usize = 20;
 
 /// The seconds after which a client may try again when the database is unavailable.
 const AWAY: u64 = 5;
@@ -167,8 +172,33 @@ impl From<Refused> for Unserved {
     }
 }
 
-impl From<async_graphql::parser::Error> for Refused {
-    fn from(error: async_graphql::parser::Error) -> Self {
+impl From<Syntax> for Refused {
+    fn from(error: Syntax) -> Self {
+        let twice = |what_zh, what_en, name: &Name, places: [Pos; 2]| Self {
+            locations: places.to_vec(),
+            ..Self::new(
+                Code::ValidationFailed,
+                format!("{what_zh} {name} 定义了两次，请改名或删去其一"),
+                format!("the {what_en} {name} is defined twice: rename or remove one of them"),
+            )
+        };
+        match &error {
+            Syntax::OperationDuplicated { operation, first, second } => {
+                return twice("操作", "operation", operation, [*first, *second]);
+            }
+            Syntax::FragmentDuplicated { fragment, first, second } => {
+                return twice("片段", "fragment", fragment, [*first, *second]);
+            }
+            Syntax::MultipleOperations { anonymous, operation } => {
+                let (zh, en) = (
+                    "未命名的操作须是文档中唯一的操作，请为各操作命名",
+                    "an operation without a name must be the only one of its document: name each of them",
+                );
+                let locations = vec![*anonymous, *operation];
+                return Self { locations, ..Self::new(Code::ValidationFailed, zh, en) };
+            }
+            _ => {}
+        }
         let message = error.to_string();
         // The parser's message draws the position in the text; only its last line says what was expected there.
         let what = message.rsplit("= ").next().unwrap_or(&message).trim();
@@ -216,6 +246,40 @@ fn passing(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
         Some(error) => is_full(error).then_some(Trouble::Full),
         None => trouble(cause.downcast_ref()?),
     }
+}
+
+/// Joins the errors of a document that say the same into one with all their positions, and bounds their number: the
+/// last one says how many are left out. Errors of fields stay as they are, because each explains a null.
+pub(crate) fn bounded(errors: Vec<ServerError>) -> Vec<ServerError> {
+    let mut bounded: Vec<ServerError> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut left_out = 0_usize;
+    for error in errors {
+        if !error.path.is_empty() {
+            bounded.push(error);
+            continue;
+        }
+        match known.get(&error.message) {
+            Some(place) => {
+                let places = &mut bounded[*place].locations;
+                places.extend(error.locations);
+                places.truncate(MOST_ERRORS);
+            }
+            None if known.len() < MOST_ERRORS => {
+                known.insert(error.message.clone(), bounded.len());
+                bounded.push(error);
+            }
+            None => left_out += 1,
+        }
+    }
+    if left_out > 0 {
+        let message = Bilingual::new(
+            format!("另有 {left_out} 处错误未列出，请先改正以上各处"),
+            format!("and {left_out} more errors: mend these first"),
+        );
+        bounded.push(coded(Code::ValidationFailed, message).into_server_error(Pos::default()));
+    }
+    bounded
 }
 
 /// Completes an error for the response: the message in the caller's language, a code, and the id of the request.

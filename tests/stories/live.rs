@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use serde_json::{Value, json};
-use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::{Message, Utf8Bytes};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
 use crate::support::socket::{LONG, PROTOCOL, Socket};
@@ -252,6 +253,12 @@ fn every_way_to_get_the_protocol_wrong_has_its_code() {
         socket.subscribe("one", "{ __typename }", &json!({}));
     };
     assert_eq!(introduced(&twice), 4409);
+
+    let closed = |code: u16| {
+        let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static("done") };
+        introduced(&|socket| socket.send(Message::Close(Some(frame.clone()))))
+    };
+    assert_eq!((closed(1000), closed(4321)), (1000, 4321), "a close is answered in kind");
 
     let mut stranger = Socket::connect(&server, &[PROTOCOL]).unwrap();
     stranger.say(&json!({"type": "ping"}));

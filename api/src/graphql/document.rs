@@ -183,6 +183,16 @@ fn keeps(value: &mut Syntactic, missing: &HashSet<&Name>) -> bool {
 }
 
 impl Operation {
+    /// Turns numbers without a fraction, such as `2.0`, into whole numbers where `Int` is expected. JSON does not tell
+    /// the two apart.
+    pub(crate) fn settle(&self, variables: &mut Variables, types: &Types) {
+        for Variable { name, ty, .. } in &self.variables {
+            if let Some(value) = variables.get_mut(name) {
+                types.settle(value, ty);
+            }
+        }
+    }
+
     /// Adds the defaults of variables that are not given. The library evaluates `@skip` and `@include` before it
     /// applies defaults.
     pub(crate) fn complete(&self, variables: &mut Variables) {

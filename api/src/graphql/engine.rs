@@ -15,14 +15,16 @@ use planner::{Bilingual, Reader, Selection};
 use tracing::Instrument;
 
 use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
-use crate::error::{Code, Refused, failed, finish};
+use crate::error::{Code, Refused, bounded, failed, finish};
 use crate::gate::Gate;
 use crate::gate::credentials::Queue;
 use crate::gate::rate::Rate;
 use crate::graphql::credentials::{CREDENTIALS, UNGUESSED};
 use crate::graphql::document::{self, Document, Known, Operation};
+use crate::graphql::escape;
 use crate::graphql::feed::{Begun, Feed};
 use crate::graphql::limits::{check_variables, one_by_one};
+use crate::graphql::merging;
 use crate::graphql::params::Params;
 use crate::graphql::persisted::Persisted;
 use crate::graphql::position;
@@ -234,6 +236,7 @@ impl Engine {
         rights::check(&caller.admitted.principal, document.operation.as_ref())?;
         if let Some(operation) = &document.operation {
             check_variables(&asked.variables)?;
+            operation.settle(&mut asked.variables, &self.types);
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
@@ -245,10 +248,11 @@ impl Engine {
     fn read(&self, asked: &Params) -> Result<Document, Refused> {
         let text = asked.query.as_deref().unwrap_or_default();
         self.limits.check_text(text)?;
-        let mut parsed = async_graphql::parser::parse_query(text)?;
+        let mut parsed = async_graphql::parser::parse_query(escape::resolve(text))?;
         self.limits.check_document(&parsed, self.introspection)?;
         document::frame(&mut parsed);
         position::check(&parsed, &self.types)?;
+        merging::check(&parsed, &self.types)?;
         let document = Document::read(parsed, asked.operation_name.as_deref(), &self.types);
         document.check_subscription()?;
         Ok(document)
@@ -394,6 +398,7 @@ impl Ready {
 }
 
 fn worded(mut response: Response, caller: &Caller) -> Response {
+    response.errors = bounded(std::mem::take(&mut response.errors));
     for error in &mut response.errors {
         finish(error, caller.language, &caller.request_id);
     }

@@ -292,7 +292,7 @@ fn is_blank(letter: char) -> bool {
 }
 
 /// Returns the length in bytes of the string literal that a text begins with.
-fn string(text: &str) -> usize {
+pub(crate) fn string(text: &str) -> usize {
     let (fence, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
     let mut at = fence.len();
     while at < text.len() {

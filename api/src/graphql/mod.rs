@@ -3,10 +3,12 @@
 pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod engine;
+pub(crate) mod escape;
 pub(crate) mod feed;
 pub(crate) mod label;
 pub(crate) mod limits;
 pub(crate) mod listing;
+pub(crate) mod merging;
 pub(crate) mod params;
 pub(crate) mod persisted;
 pub(crate) mod position;

@@ -50,7 +50,8 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
     Ok(())
 }
 
-fn refused(at: Pos, zh: &str, en: &str) -> Refused {
+/// Makes the refusal of a document that violates a validation rule.
+pub(crate) fn refused(at: Pos, zh: &str, en: &str) -> Refused {
     Refused { locations: vec![at], ..Refused::new(Code::ValidationFailed, zh, en) }
 }
 

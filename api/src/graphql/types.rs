@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, OperationType, Type, TypeKind, TypeSystemDefinition};
-use async_graphql::{ScalarType, Value};
+use async_graphql::{Number, ScalarType, Value};
 
 use crate::noun::enum_label::label_of;
 use crate::part::scalar::{Date, Moment};
@@ -25,6 +25,7 @@ pub(crate) struct Types {
     /// For each enum, its values with their Chinese labels; a value without a label is its own.
     enums: HashMap<String, HashMap<String, String>>,
     scalars: HashSet<String>,
+    interfaces: HashSet<String>,
 }
 
 /// A field of an object or interface.
@@ -52,6 +53,9 @@ impl Types {
         for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node.to_string();
+            if matches!(definition.node.kind, TypeKind::Interface(_)) {
+                types.interfaces.insert(name.clone());
+            }
             match definition.node.kind {
                 TypeKind::Object(async_graphql::parser::types::ObjectType { fields, .. })
                 | TypeKind::Interface(async_graphql::parser::types::InterfaceType { fields, .. }) => {
@@ -115,6 +119,11 @@ impl Types {
         given.is_some_and(|given| given.iter().any(|(_, ty, has_default)| !ty.nullable && !has_default))
     }
 
+    /// Returns whether a type is an interface, so that an object may have several of its fragments.
+    pub(crate) fn is_interface(&self, name: &str) -> bool {
+        self.interfaces.contains(name)
+    }
+
     /// Returns whether a type is an object or interface.
     pub(crate) fn is_object(&self, name: &str) -> bool {
         self.fields.contains_key(name)
@@ -161,6 +170,27 @@ impl Types {
         }
     }
 
+    /// Turns numbers without a fraction into whole numbers wherever the type expects `Int`.
+    pub(crate) fn settle(&self, value: &mut Value, ty: &Type) {
+        match (value, &ty.base) {
+            (Value::List(list), BaseType::List(inner)) => list.iter_mut().for_each(|one| self.settle(one, inner)),
+            (one, BaseType::List(inner)) => self.settle(one, inner),
+            (Value::Number(number), BaseType::Named(name)) if name == "Int" => {
+                if let Some(whole) = whole(number) {
+                    *number = whole.into();
+                }
+            }
+            (Value::Object(given), BaseType::Named(name)) => {
+                for (member, ty, _) in self.inputs.get(name.as_str()).into_iter().flatten() {
+                    if let Some(one) = given.get_mut(member.as_str()) {
+                        self.settle(one, ty);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn fits_named(&self, value: &Value, name: &str) -> bool {
         match (name, value) {
             ("Boolean", Value::Boolean(_)) | ("Float", Value::Number(_)) => true,
@@ -183,6 +213,14 @@ impl Types {
             _ => false,
         }
     }
+}
+
+/// Returns the whole number that a number with a decimal point stands for; none if it has a fraction, or does not fit
+/// `Int`.
+fn whole(number: &Number) -> Option<i32> {
+    let value = number.as_f64().filter(|value| number.is_f64() && value.fract() == 0.0)?;
+    let is_int = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value);
+    is_int.then_some(value as i32)
 }
 
 /// Why a value does not fit a type.

@@ -1,6 +1,8 @@
 //! Responses of GraphQL requests: the media type that the client accepts, the status that the outcome has in that media
 //! type, and errors in the caller's language.
 
+use std::cmp::Reverse;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -23,31 +25,26 @@ pub(crate) enum Media {
 }
 
 impl Media {
-    /// Chooses among the media types that the client accepts, in this order: GraphQL responses, JSON, events. None if
-    /// it accepts none of them. Without an `Accept` header, it is JSON.
+    /// Chooses the media type that the client prefers; of several with the same weight the first in this order: GraphQL
+    /// responses, JSON, events. None if it accepts none of them. Without an `Accept` header, it is JSON.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let Some(accept) = headers.get(header::ACCEPT) else { return Some(Self::Json) };
-        let accept = accept.to_str().ok()?.trim();
-        if accept.is_empty() {
+        let given: Option<Vec<&str>> = headers.get_all(header::ACCEPT).map(|value| value.to_str().ok()).collect();
+        let ranges: Vec<Range<'_>> =
+            given?.into_iter().flat_map(|value| value.split(',')).filter_map(Range::read).collect();
+        if ranges.is_empty() {
             return Some(Self::Json);
         }
-        // A media type with the weight 0 is not acceptable.
-        let is_refused = |parameter: &str| {
-            let weight = parameter.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-            weight.is_some_and(|weight| weight <= 0.0)
+        let weigh = |kind: &str| {
+            ranges.iter().filter(|range| range.kind.eq_ignore_ascii_case(kind)).map(|one| one.weight).max()
         };
-        let accepted = accept.split(',').filter(|kind| !kind.split(';').skip(1).any(is_refused));
-        let kinds: Vec<&str> = accepted.filter_map(|kind| kind.split(';').next()).map(str::trim).collect();
-        let wanted = |kind: &str| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind));
-        if wanted("application/graphql-response+json") {
-            Some(Self::GraphQl)
-        } else if wanted("application/json") || wanted("application/*") || wanted("*/*") {
-            Some(Self::Json)
-        } else if wanted("text/event-stream") {
-            Some(Self::Events)
-        } else {
-            None
-        }
+        // The most specific range decides. Other media types than JSON have to be named.
+        let offers = [
+            (Self::GraphQl, weigh("application/graphql-response+json")),
+            (Self::Json, weigh("application/json").or_else(|| weigh("application/*")).or_else(|| weigh("*/*"))),
+            (Self::Events, weigh("text/event-stream")),
+        ];
+        let weighed = offers.into_iter().filter_map(|(media, weight)| Some((media, weight?)));
+        weighed.filter(|(_, weight)| *weight > 0).min_by_key(|(_, weight)| Reverse(*weight)).map(|(media, _)| media)
     }
 
     fn content_type(self) -> &'static str {
@@ -55,6 +52,24 @@ impl Media {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
             Self::Json | Self::Events => "application/json; charset=utf-8",
         }
+    }
+}
+
+/// One media range of an `Accept` header, such as `application/json;q=0.9`.
+struct Range<'h> {
+    kind: &'h str,
+    /// The weight in thousandths; 0 means that the client does not accept the media type.
+    weight: u16,
+}
+
+impl<'h> Range<'h> {
+    /// Reads one entry of the header; none if it is blank. A weight that cannot be read counts as 1.
+    fn read(entry: &'h str) -> Option<Self> {
+        let mut parts = entry.split(';').map(str::trim);
+        let kind = parts.next().filter(|kind| !kind.is_empty())?;
+        let weight = parts.find_map(|parameter| parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q=")));
+        let weight = weight.and_then(|weight| weight.parse::<f32>().ok()).unwrap_or(1.0);
+        Some(Self { kind, weight: (weight.clamp(0.0, 1.0) * 1000.0) as u16 })
     }
 }
 

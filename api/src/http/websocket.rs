@@ -95,7 +95,7 @@ pub(crate) async fn connect(
             Err(Closed(4406, "Subprotocol not acceptable".to_owned()))
         };
         let reason = match ended {
-            Ok(()) => None,
+            Ok(code) => code.map(|code| CloseReason { code, description: None }),
             Err(Closed(code, why)) => Some(CloseReason { code: CloseCode::from(code), description: Some(why) }),
         };
         // The close frame is optional: the client may have disconnected, or may not read.
@@ -117,8 +117,9 @@ struct Connection {
 }
 
 impl Connection {
-    /// Serves the connection until the client closes it, is lost, or violates the protocol.
-    async fn talk(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Closed> {
+    /// Serves the connection until the client closes it, is lost, or violates the protocol. Returns the close code of
+    /// the client, if it gave one, to be answered in kind.
+    async fn talk(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<Option<CloseCode>, Closed> {
         let introduction = sleep_until(Instant::now() + self.state.engine.limits().introduction);
         tokio::pin!(introduction);
         let mut pulse = interval_at(Instant::now() + QUIET, QUIET);
@@ -128,14 +129,15 @@ impl Connection {
                 message = messages.recv() => {
                     unanswered = 0;
                     match message {
-                        None | Some(Ok(AggregatedMessage::Close(_))) => return Ok(()),
+                        None => return Ok(None),
+                        Some(Ok(AggregatedMessage::Close(reason))) => return Ok(reason.map(|reason| reason.code)),
                         Some(Ok(AggregatedMessage::Text(text))) => self.hear(&text).await?,
                         Some(Ok(AggregatedMessage::Binary(_))) => {
                             return Err(Closed::malformed("Only text messages are supported"));
                         }
                         Some(Ok(AggregatedMessage::Ping(bytes))) => {
                             if self.session.pong(&bytes).await.is_err() {
-                                return Ok(());
+                                return Ok(None);
                             }
                         }
                         Some(Ok(AggregatedMessage::Pong(_))) => {}
@@ -149,7 +151,7 @@ impl Connection {
                 _ = pulse.tick() => {
                     unanswered += 1;
                     if unanswered > 2 || self.session.ping(b"").await.is_err() {
-                        return Ok(());
+                        return Ok(None);
                     }
                     pulses += 1;
                     if pulses % ASKED_AGAIN == 0 {

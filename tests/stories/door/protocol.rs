@@ -155,7 +155,7 @@ fn pages_of_other_origins_ask_only_where_they_are_listed() {
         let request = ureq::http::Request::options(format!("{}/graphql", server.base))
             .header("origin", origin)
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "content-type, accept-language, x-request-id")
+            .header("access-control-request-headers", headers)
             .body(())
             .unwrap();
         let response = Server::agent().run(request).unwrap();
@@ -225,6 +225,88 @@ fn what_cannot_be_read_is_pointed_at() {
         assert_eq!((refused.status, refused.code().as_str()), (400, code), "{}", refused.body);
         assert_eq!(refused.json()["errors"][0]["locations"], json!([place]), "{}", refused.body);
     }
+}
+
+#[test]
+fn a_number_without_a_fraction_is_whole_and_every_escape_is_read() {
+    let world = World::sqlite();
+    world.done(&["demo"]);
+    let server = world.serve();
+    let nodes = |first: Value| {
+        let query = "query($first: Int) { problems(first: $first) { nodes { id } } }";
+        server.ask(&json!({"query": query, "variables": {"first": first}}), &[])
+    };
+    for first in [json!(2), json!(2.0)] {
+        assert_eq!(nodes(first).json()["data"]["problems"]["nodes"].as_array().unwrap().len(), 2);
+    }
+    assert_eq!(nodes(json!(2.5)).code(), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(nodes(json!(3e9)).code(), "GRAPHQL_VALIDATION_FAILED", "that is more than Int holds");
+    assert_eq!(ask(&server, "{ problems(first: 2.0) { totalCount } }").code(), "GRAPHQL_VALIDATION_FAILED");
+
+    let said = |document: &str| ask(&server, document).json()["errors"][0].clone();
+    // The message repeats the id, so it shows what was read.
+    for escaped in [r"\u{6c34}", r"\u6c34", "水"] {
+        let error = said(&format!("{{ node(id: \"{escaped}\") {{ id }} }}"));
+        assert!(error.is_null() || error["message"].as_str().unwrap().contains('水'), "{error}");
+        let found =
+            ask(&server, &format!("{{ measures(filter: {{text: {{search: \"{escaped}\"}}}}) {{ totalCount }} }}"));
+        assert!(found.json()["data"]["measures"]["totalCount"].as_i64().unwrap() > 0, "{}", found.body);
+    }
+    let face = ask(&server, r#"{ measures(filter: {text: {search: "\uD83D\uDE00"}}) { totalCount } }"#);
+    assert_eq!(face.json()["data"]["measures"]["totalCount"], 0, "{}", face.body);
+    for lone in [r"\ud83d", r"\ude00\ud83d", r"\u{110000}", r"\u{}"] {
+        assert_eq!(ask(&server, &format!("{{ node(id: \"{lone}\") {{ id }} }}")).code(), "GRAPHQL_PARSE_FAILED");
+    }
+    let place = said(r#"{ measures(filter: {text: {search: "\uD83D\uDE00"}}) { nope } }"#)["locations"].clone();
+    assert_eq!(place, json!([{"line": 1, "column": 56}]), "positions are those of the document as it was sent");
+}
+
+#[test]
+fn documents_that_contradict_themselves_are_refused_in_few_words() {
+    let world = World::sqlite();
+    let server = world.serve();
+    for (document, words) in [
+        ("query A { __typename } query A { __typename }", "the operation A is defined twice"),
+        ("{ ...F } fragment F on Query { __typename } fragment F on Query { __typename }", "the fragment F is defined"),
+        ("query A { __typename } { __typename }", "an operation without a name"),
+        ("{ x: problem(id: 1) { id } x: measure(id: 1) { id } }", "the key x is both problem and measure"),
+        (
+            "{ x: problems { totalCount } x: problems(first: 1) { totalCount } }",
+            "selects problems twice with different",
+        ),
+        ("{ problem(id: 1) { x: title } problem(id: 1) { x: number } }", "the key x is both title and number"),
+        (
+            "{ node(id: 1) { ... on Problem { x: title } ... on Measure { x: version } } }",
+            "the key x is a String! and a Int!",
+        ),
+        ("{ node(id: 1) { ... on Problem { x: round { id } } ... on Measure { x: version } } }", "at the same place"),
+        (
+            "{ node(id: 1) { ...P ... on Measure { x: problem { y: version } } } }
+            fragment P on Problem { x: round { y: name } }",
+            "the key y is a",
+        ),
+    ] {
+        let refused = server.ask(&json!({ "query": document }), &[("accept-language", "en")]);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "GRAPHQL_VALIDATION_FAILED"), "{document}");
+        let error = refused.json()["errors"][0].clone();
+        assert!(error["message"].as_str().unwrap().contains(words), "{document}: {error}");
+        assert_eq!(error["locations"].as_array().unwrap().len(), 2, "{error}");
+    }
+    for document in [
+        "{ x: problems(filter: {number: {eq: \"1\"}}, first: 1) { totalCount }
+            x: problems(first: 1, filter: {number: {eq: \"1\"}}) { nodes { id } } }",
+        "{ node(id: \"problem_1\") { ... on Problem { x: number y: round { id } } ... on Measure { x: number
+            y: problem { id } } } }",
+    ] {
+        assert_eq!(ask(&server, document).code(), "", "{document}");
+    }
+    let errors = |document: &str| ask(&server, document).json()["errors"].as_array().unwrap().clone();
+    let same = errors(&format!("{{ __typename{} }}", " a: __typename @nope".repeat(25)));
+    assert_eq!(same.len(), 1, "{same:?}");
+    assert_eq!(same[0]["locations"].as_array().unwrap().len(), 20);
+    let several = errors(&format!("{{ {} }}", (0..26).fold(String::new(), |all, n| format!("{all} nope{n}"))));
+    assert_eq!(several.len(), 21);
+    assert!(several[20]["message"].as_str().unwrap().contains("另有 6 处错误"), "{}", several[20]);
 }
 
 const EVERY_KIND: &str =
@@ -458,6 +540,18 @@ fn what_is_asked_in_the_wrong_way_is_told_the_right_one() {
     for path in ["/graphiql", "/schema.graphql", "/healthz"] {
         let head = Server::agent().head(format!("{}{path}", server.base)).call().unwrap();
         assert_eq!(head.status(), 200, "{path}");
+    }
+    let question = json!({ "query": ANY }).to_string();
+    let accepted = |accept| server.send(&[("content-type", "application/json"), ("accept", accept)], &question).kind;
+    for (accept, kind) in [
+        ("application/graphql-response+json;q=0.5, application/json;q=0.9", "application/json"),
+        ("application/json, application/graphql-response+json", "application/graphql-response+json"),
+        ("text/event-stream, application/json;q=0.9", "text/event-stream"),
+        ("text/event-stream;q=0.1, */*;q=0.2", "application/json"),
+        ("application/json;q=0, */*, text/event-stream;q=0.1", "text/event-stream"),
+        ("application/json; charset=utf-8; Q=0.2, application/graphql-response+json; q=x", "application/graphql-"),
+    ] {
+        assert!(accepted(accept).starts_with(kind), "{accept}: {}", accepted(accept));
     }
     let refused = |accept: &str| server.ask(&json!({ "query": ANY }), &[("accept", accept)]).kind;
     assert!(refused("application/json;q=0, application/graphql-response+json").starts_with("application/graphql-"));
