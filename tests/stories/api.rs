@@ -339,6 +339,17 @@ fn the_language_is_understood_whole(world: &World) {
 fn statistics_agree_with_a_recount(world: &World) {
     let server = demo(world);
     let today = server.data("{ statistics(by: STATUS) { asOf } }", &json!({}))["statistics"]["asOf"].clone();
+    let past = |by: &str, wanted: &str| {
+        let query = format!("{{ statistics(by: {by}, asOf: \"2024-01-01\") {{ {wanted} }} }}");
+        server.ask(&json!({ "query": query }), &[("accept-language", "en")])
+    };
+    let refused = past("STATUS", "rows { key all }");
+    assert_eq!(refused.code(), "BAD_USER_INPUT", "statuses of the past are not stored");
+    assert!(refused.body.contains("omit `asOf`"), "{}", refused.body);
+    assert_eq!(past("STATUS", "total { all }").code(), "");
+    for by in ["REGION", "LEAD_UNIT", "ROUND", "DOMAIN", "DEADLINE_CLASS"] {
+        assert_eq!(past(by, "rows { key all }").code(), "", "{by}");
+    }
     let rows =
         server.data("{ measures(first: 200) { nodes { status completedOn deadline { overdueAfter } } } }", &json!({}));
     let rows = rows["measures"]["nodes"].as_array().unwrap().clone();
@@ -368,4 +379,57 @@ fn statistics_agree_with_a_recount(world: &World) {
         &json!({}),
     );
     assert_eq!(none["statistics"], json!({"total": {"all": 0, "completionRate": null}, "rows": []}));
+}
+
+fn quantities_are_added_up_by_label_and_unit(world: &World) {
+    let server = demo(world);
+    let open = "{ assignments(first: 3, filter: {status: [IN_PROGRESS]}) { nodes { id version } } }";
+    let nodes = server.data(open, &json!({}))["assignments"]["nodes"].clone();
+    let ids: Vec<&str> = nodes.as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let report = |place: usize, later: i64, quantities: Value| {
+        let input = json!({"assignmentId": ids[place], "version": nodes[place]["version"].as_i64().unwrap() + later,
+            "period": "2025-10", "text": "合计所用", "quantities": quantities});
+        let answer = server.data(&contract("report-progress"), &json!({ "input": input }));
+        assert_eq!(answer["reportProgress"]["errors"], json!([]), "{answer}");
+    };
+    let one = |label: &str, unit: Value, done: f64| json!({"label": label, "unit": unit, "done": done, "target": 10.0});
+    report(0, 0, json!([one("修复", json!("公里"), 9.0)]));
+    report(0, 1, json!([one("修复", json!("公里"), 1.5)]));
+    // A later report without quantities leaves those of the one before in force.
+    report(0, 2, Value::Null);
+    report(1, 0, json!([one("修复", json!("公里"), 2.5), {"label": "泵站", "done": 3.0}]));
+    report(2, 0, json!([one("修复", json!("万亩"), 2.0)]));
+    let before = server.statements();
+    let read = server.data(
+        "{ assignments(filter: {reports: {some: {text: {search: \"合计所用\"}}}}) {
+            aggregate { quantities { label unit done target assignmentCount } }
+            only: aggregate { count quantities { label assignmentCount } }
+            groups(by: [UNIT, STATUS]) { keys { key } aggregate { count quantities { unit done } } } } }",
+        &json!({}),
+    );
+    assert_eq!(server.statements() - before, 1);
+    let list = &read["assignments"];
+    let quantities = list["aggregate"]["quantities"].as_array().unwrap();
+    let rows: Vec<_> = quantities
+        .iter()
+        .map(|one| {
+            let (label, unit) = (one["label"].as_str().unwrap(), one["unit"].as_str());
+            (label, unit, one["done"].as_f64(), one["target"].as_f64(), one["assignmentCount"].as_i64().unwrap())
+        })
+        .collect();
+    let expected = [
+        ("修复", Some("公里"), Some(4.0), Some(20.0), 2),
+        ("修复", Some("万亩"), Some(2.0), Some(10.0), 1),
+        ("泵站", None, Some(3.0), None, 1),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(list["only"]["count"], 3);
+    let groups = list["groups"].as_array().unwrap();
+    let counted: i64 = groups.iter().map(|group| group["aggregate"]["count"].as_i64().unwrap()).sum();
+    assert_eq!(counted, 3);
+    let done = |unit: &str| -> f64 {
+        let quantities = groups.iter().flat_map(|group| group["aggregate"]["quantities"].as_array().unwrap());
+        quantities.filter(|one| one["unit"] == unit).map(|one| one["done"].as_f64().unwrap()).sum()
+    };
+    assert_eq!((done("公里"), done("万亩")), (4.0, 2.0));
 }

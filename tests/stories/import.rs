@@ -38,7 +38,7 @@ fn a_province_s_list_gives_its_published_figures(world: &World) {
     assert_eq!(round["measures"]["totalCount"], 9);
     let years = json!([{"year": 2018, "count": 4}, {"year": 2020, "count": 2}, {"year": null, "count": 3}]);
     assert_eq!(round["measuresByDeadlineYear"], years);
-    let statistics = "query($asOf: Date) { statistics(by: STATUS, count: PROBLEMS, asOf: $asOf) {
+    let statistics = "query($asOf: Date) { statistics(by: DOMAIN, count: PROBLEMS, asOf: $asOf) {
         total { all completed closed overdue completionRate } rows { key all } } }";
     let at = |day: &str| server.data(statistics, &json!({ "asOf": day }))["statistics"]["total"].clone();
     assert_eq!(

@@ -3,11 +3,11 @@
 use crate::part::scalar::Date;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use ledger::statistics::{self, Figures, Question};
-use planner::Noun;
+use planner::{Bilingual, Noun};
 use sea_orm::Value;
 
 use crate::context::Request;
-use crate::error::masked;
+use crate::error::{Code, coded, masked};
 use crate::noun::region::Region;
 use crate::noun::region::SubtreeFilter;
 
@@ -26,7 +26,8 @@ pub(crate) enum StatisticsDimension {
     /// 领域 · One row for each domain of the problem, such as 水 or 大气. Rows may overlap: a problem may belong to
     /// several domains.
     Domain,
-    /// 办理状态 · One row for each current workflow status. Rows partition the total.
+    /// 办理状态 · One row for each current workflow status. Rows partition the total. For today only: rows for a past
+    /// `asOf` are refused, because past statuses are not stored.
     Status,
     /// 时限类别 · One row for each form of deadline: `DATED`, `DATED_ONGOING`, `IMMEDIATE`, `ONGOING` or `NONE`. Rows
     /// partition the total.
@@ -138,7 +139,8 @@ pub(crate) struct StatisticsQuery;
 #[Object]
 impl StatisticsQuery {
     /// Progress figures of the rectification at a date, split by one dimension. For a past date, the items that exist
-    /// now are judged by what was completed, closed and due by then. Within a region, and in the row of each region, a
+    /// now are judged by what was completed, closed and due by then, and split by the regions, units, domains and
+    /// deadlines that they have now; rows by `STATUS` are refused. Within a region, and in the row of each region, a
     /// problem or measure that several regions answer is judged by the answers of that region; by all answers only for
     /// the region that issued it and those above.
     async fn statistics(
@@ -158,6 +160,16 @@ impl StatisticsQuery {
             _ => 0,
         });
         let wants_groups = ctx.look_ahead().field("rows").exists();
+        if wants_groups && by == StatisticsDimension::Status && as_of < request.today() {
+            return Err(coded(
+                Code::BadUserInput,
+                Bilingual::new(
+                    "`by: STATUS` 只能拆分今天的数据，以往的状态没有留存：请省略 `asOf`、只取 `total`，或换维度",
+                    "`by: STATUS` splits today's figures only, past statuses are not stored: omit `asOf`, select only \
+                     `total`, or use another dimension",
+                ),
+            ));
+        }
         let question = Question { within, as_of, by: by.into(), counted: count.into(), wants_groups };
         let answer = statistics::answer(&request.db, &question, request.principal())
             .await
