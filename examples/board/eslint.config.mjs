@@ -64,6 +64,7 @@ const PARTS = {
   PendingImport: 'identified by its importId, for its owner alone; not a node',
   ProblemDomain: 'one word of a problem',
   Quantity: 'one line of a progress report',
+  QuantityTotal: 'computed when it is requested',
   ReminderRule: 'identified by its kind and its region',
   ReminderRuleChange: 'one line of the history of a rule',
   ReminderRuleRehearsal: 'what a change would cause',

@@ -1,9 +1,11 @@
 //! Aggregates over a list, as a whole or by group.
 
+use std::fmt::Write as _;
+
 use async_graphql::Value as Argument;
 
 use crate::Refusal;
-use crate::noun::{Dimension, FigureKind, Table};
+use crate::noun::{Dimension, Figure, FigureKind, Kind, Table};
 use crate::selection::Selected;
 use crate::sql::Sql;
 
@@ -71,24 +73,32 @@ impl Grouping {
         let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS g{index}")).collect();
         let name = format!("{}Group", table.name);
         let children = selection.children(&name);
-        let data: Vec<String> = children
-            .iter()
-            .enumerate()
-            .filter(|(_, child)| child.name() == "aggregate")
-            .map(|(index, child)| format!(", {} AS a{index}", figures(sql, table, alias, child)))
-            .collect();
-        let members: Vec<(&str, String)> = children
-            .iter()
-            .enumerate()
-            .map(|(index, child)| {
-                let value = match child.name() {
-                    "aggregate" => sql.json(&format!("{outer}.a{index}")),
-                    "keys" => self.keys(sql, outer, child),
-                    _ => format!("'{name}'"),
-                };
-                (child.key(), value)
-            })
-            .collect();
+        let (mut data, mut joins) = (String::new(), String::new());
+        let mut members: Vec<(&str, String)> = Vec::new();
+        for (index, child) in children.iter().enumerate() {
+            let value = match child.name() {
+                "aggregate" => {
+                    let mut of_group = Vec::new();
+                    for (place, figure) in child.children(&format!("{}Aggregate", table.name)).iter().enumerate() {
+                        let column = format!("a{index}_{place}");
+                        let value = if let Some(parts) = parts_of(table, figure) {
+                            let (join, array) = self.parts(sql, parts, (alias, rows), (outer, &column), figure);
+                            joins.push_str(&join);
+                            array
+                        } else {
+                            let _ = write!(data, ", {} AS {column}", value(sql, table, alias, figure));
+                            let column = format!("{outer}.{column}");
+                            if is_object(table, figure) { sql.json(&column) } else { column }
+                        };
+                        of_group.push((figure.key(), value));
+                    }
+                    sql.object(&of_group)
+                }
+                "keys" => self.keys(sql, outer, child),
+                _ => format!("'{name}'"),
+            };
+            members.push((child.key(), value));
+        }
         // Groups of equal size are ordered by their keys, nulls last, spelled out so that both databases agree.
         let order = |of: &dyn Fn(usize) -> String| {
             let keys: Vec<String> = (0..keys.len()).map(|index| format!("{0} IS NULL, {0}", of(index))).collect();
@@ -97,14 +107,43 @@ impl Grouping {
         let inside = order(&|index| keys[index].clone());
         let outside = order(&|index| format!("{outer}.g{index}"));
         let groups = format!(
-            "(SELECT {}, count(*) AS n{} FROM {rows} GROUP BY {} ORDER BY count(*) DESC, {inside} LIMIT {})",
+            "(SELECT {}, count(*) AS n{data} FROM {rows} GROUP BY {} ORDER BY count(*) DESC, {inside} LIMIT {})",
             named.join(", "),
-            data.join(""),
             keys.join(", "),
             self.most,
         );
         let array = sql.array(&sql.object(&members), Some(&format!("{outer}.n DESC, {outside}")), None);
-        format!("(SELECT {array} FROM {groups} {outer})")
+        format!("(SELECT {array} FROM {groups} {outer}{joins})")
+    }
+
+    /// Writes the join of the lists of [`FigureKind::Parts`], one for each group, and the list of the group `outer`.
+    /// All groups are added up by one query. `column` is an alias for the join.
+    fn parts(
+        &self,
+        sql: &mut Sql<'_>,
+        parts: &Table,
+        (alias, rows): (&str, &str),
+        (outer, column): (&str, &str),
+        selection: &Selected<'_>,
+    ) -> (String, String) {
+        let keys: Vec<String> = self.by.iter().map(|dimension| key(sql, dimension, alias)).collect();
+        let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS h{index}")).collect();
+        let columns = |of: &str| -> Vec<String> { (0..keys.len()).map(|index| format!("{of}.h{index}")).collect() };
+        let by = format!("{}, ", columns("l").join(", "));
+        let source = source_of(sql, parts, &format!("SELECT {alias}.id, {} FROM {rows}", named.join(", ")), &by);
+        let part = sql.alias();
+        let of_part = columns(&part).join(", ");
+        let array = array_of(sql, parts, &part, selection);
+        let same: Vec<String> = columns(column)
+            .iter()
+            .enumerate()
+            .map(|(index, column)| format!("{column} IS NOT DISTINCT FROM {outer}.g{index}"))
+            .collect();
+        let join = format!(
+            " LEFT JOIN (SELECT {of_part}, {array} AS parts FROM {source} {part} GROUP BY {of_part}) {column} ON {}",
+            same.join(" AND ")
+        );
+        (join, sql.or_empty(&format!("{column}.parts")))
     }
 
     fn keys(&self, sql: &Sql<'_>, outer: &str, selection: &Selected<'_>) -> String {
@@ -147,56 +186,103 @@ fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
     }
 }
 
-/// Writes the JSON object of the selected aggregates over the rows `alias`.
-pub(crate) fn figures(sql: &mut Sql<'_>, table: &Table, alias: &str, selection: &Selected<'_>) -> String {
-    let name = format!("{}Aggregate", table.name);
-    let members: Vec<(&str, String)> = selection
-        .children(&name)
-        .iter()
-        .map(|child| {
-            let figure = table.figures.iter().find(|figure| figure.name == child.name());
-            let value = match (child.name(), figure) {
-                (_, Some(figure)) => {
-                    let of = sql.with_facts(&Sql::on(figure.expression, alias));
-                    match figure.kind {
-                        FigureKind::Count => sql.count_of(&of),
-                        FigureKind::Share => sql.share_of(&of),
-                        FigureKind::Date | FigureKind::Moment | FigureKind::Number => {
-                            sql.object(&parts(sql, figure.kind, &of, child))
-                        }
-                    }
-                }
-                ("count", None) => "count(*)".to_owned(),
-                _ => format!("'{name}'"),
-            };
-            (child.key(), value)
-        })
-        .collect();
+/// Writes the JSON object of the selected aggregates over the rows `alias`. `rows` is what follows `FROM`, with the
+/// `WHERE` clause.
+pub(crate) fn figures(sql: &mut Sql<'_>, table: &Table, alias: &str, rows: &str, selection: &Selected<'_>) -> String {
+    let children = selection.children(&format!("{}Aggregate", table.name));
+    let mut members: Vec<(&str, String)> = Vec::new();
+    for child in &children {
+        let value = match parts_of(table, child) {
+            Some(parts) => {
+                let source = source_of(sql, parts, &format!("SELECT {alias}.id FROM {rows}"), "");
+                let part = sql.alias();
+                let array = array_of(sql, parts, &part, child);
+                sql.json(&format!("(SELECT {array} FROM {source} {part})"))
+            }
+            None => value(sql, table, alias, child),
+        };
+        members.push((child.key(), value));
+    }
     sql.object(&members)
 }
 
-/// Returns whether any aggregate function is selected, rather than only `__typename`.
+/// Writes one aggregate over the rows `alias`, other than a list.
+fn value(sql: &mut Sql<'_>, table: &Table, alias: &str, child: &Selected<'_>) -> String {
+    let Some(figure) = figure_of(table, child) else {
+        return if child.name() == "count" { "count(*)".to_owned() } else { format!("'{}Aggregate'", table.name) };
+    };
+    let of = sql.with_facts(&Sql::on(figure.expression, alias));
+    match figure.kind {
+        FigureKind::Count => sql.count_of(&of),
+        FigureKind::Share => sql.share_of(&of),
+        kind => sql.object(&summary(sql, kind, &of, child)),
+    }
+}
+
+fn figure_of<'t>(table: &'t Table, child: &Selected<'_>) -> Option<&'t Figure> {
+    table.figures.iter().find(|figure| figure.name == child.name())
+}
+
+/// Returns the noun of a selected [`FigureKind::Parts`]; none for other aggregates.
+fn parts_of(table: &Table, child: &Selected<'_>) -> Option<&'static Table> {
+    match figure_of(table, child)?.kind {
+        FigureKind::Parts(parts, _) => Some(parts()),
+        _ => None,
+    }
+}
+
+/// Returns whether the value of an aggregate is an object.
+fn is_object(table: &Table, child: &Selected<'_>) -> bool {
+    figure_of(table, child).is_some_and(|figure| type_name(figure.kind).is_some())
+}
+
+/// Writes the source of [`FigureKind::Parts`] over the rows of a query.
+fn source_of(sql: &mut Sql<'_>, parts: &Table, rows: &str, by: &str) -> String {
+    sql.source(parts.source).replace("{by}", by).replace("{rows}", rows)
+}
+
+/// Writes the array of [`FigureKind::Parts`], whose fields are columns of the rows `alias`.
+fn array_of(sql: &Sql<'_>, parts: &Table, alias: &str, selection: &Selected<'_>) -> String {
+    let children = selection.children(parts.name);
+    let value = |child: &Selected<'_>| match parts.field(child.name()).map(|field| &field.kind) {
+        Some(Kind::Column(column)) => format!("{alias}.{column}"),
+        _ => format!("'{}'", parts.name),
+    };
+    let members: Vec<(&str, String)> = children.iter().map(|child| (child.key(), value(child))).collect();
+    let order = parts.order.iter().map(|key| {
+        let direction = if key.descending { " DESC" } else { "" };
+        format!("{}{direction}", Sql::on(key.expression, alias))
+    });
+    sql.array(&sql.object(&members), Some(&order.collect::<Vec<_>>().join(", ")), None)
+}
+
+/// Returns whether any aggregate function is selected, rather than only `__typename` and lists.
 pub(crate) fn reckons(table: &Table, selection: &Selected<'_>) -> bool {
-    selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| {
-        match table.figures.iter().find(|figure| figure.name == child.name()) {
-            Some(figure) => type_name(figure.kind)
-                .is_none_or(|name| child.children(name).iter().any(|part| part.name() != "__typename")),
-            None => child.name() == "count",
-        }
+    selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| match figure_of(table, child) {
+        Some(Figure { kind: FigureKind::Parts(..), .. }) => false,
+        Some(figure) => type_name(figure.kind)
+            .is_none_or(|name| child.children(name).iter().any(|part| part.name() != "__typename")),
+        None => child.name() == "count",
     })
 }
 
-/// Returns the object type of a figure; none if the figure is a plain number.
+/// Returns whether a list of [`FigureKind::Parts`] is selected.
+pub(crate) fn lists(table: &Table, selection: &Selected<'_>) -> bool {
+    selection.children(&format!("{}Aggregate", table.name)).iter().any(|child| parts_of(table, child).is_some())
+}
+
+/// Returns the object type of a figure; none if the figure is a plain number or a list.
 fn type_name(kind: FigureKind) -> Option<&'static str> {
     match kind {
         FigureKind::Date => Some("DateRange"),
         FigureKind::Moment => Some("MomentRange"),
         FigureKind::Number => Some("NumberSummary"),
-        FigureKind::Count | FigureKind::Share => None,
+        FigureKind::Count | FigureKind::Share | FigureKind::Parts(..) => None,
     }
 }
 
-fn parts<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
+/// Writes the members of the object of a figure.
+fn summary<'a>(sql: &Sql<'_>, kind: FigureKind, of: &str, selection: &Selected<'a>) -> Vec<(&'a str, String)> {
     let name = type_name(kind).unwrap_or_default();
     let part = |child: &Selected<'a>| {
         let value = match child.name() {

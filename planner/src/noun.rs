@@ -93,6 +93,9 @@ impl SortKey {
 ///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
 ///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
 ///   must mark every table that it reads.
+/// - `{rows}` and `{by}`: a query for the keys of the rows that are added up, and the columns by which they are
+///   grouped, each followed by a comma. Allowed only in the [`Table::source`] of [`FigureKind::Parts`], which reads
+///   `({rows}) l` and selects and groups by `{by}` first.
 /// - `{fact:name}`: a named fact such as `{fact:today}`, at the places where `{sees:…}` is allowed and in
 ///   [`Figure::expression`].
 /// - `{}`: one value, at each place where it occurs. In [`Named::name`] it is the expression of the group's key; in
@@ -169,7 +172,7 @@ pub struct Figure {
 }
 
 /// The aggregates of a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum FigureKind {
     /// The earliest and the latest date.
     Date,
@@ -181,6 +184,10 @@ pub enum FigureKind {
     Count,
     /// The share of rows that satisfy a condition, from 0 to 1; null if there are no rows.
     Share,
+    /// A list of objects that the rows add up to, such as one sum for each unit of measure. The source of their noun is
+    /// a subquery over `{rows}`, and their fields are columns of it. The function registers the type of the list; the
+    /// expression of the figure is not used.
+    Parts(fn() -> &'static Table, fn(&mut Registry) -> String),
 }
 
 /// One field of a noun.

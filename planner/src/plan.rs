@@ -5,7 +5,8 @@ use sea_orm::{DbBackend, Value};
 
 use crate::Refusal;
 use crate::condition::{Condition, Member};
-use crate::group::{Grouping, figures, reckons};
+use crate::cursor::Position;
+use crate::group::{Grouping, figures, lists, reckons};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
 use crate::selection::Selected;
@@ -421,7 +422,11 @@ impl Planner<'_> {
             return self.sql.object(&members);
         }
         let alias = self.sql.alias();
-        if !reckons(table, child) {
+        let reckons = reckons(table, child);
+        let rows =
+            if reckons || lists(table, child) { self.all_rows(table, &alias, owner, condition) } else { String::new() };
+        let figures = figures(&mut self.sql, table, &alias, &rows, child);
+        if !reckons {
             // Without an aggregate function, the query would return one object for each row instead of a single one.
             return figures(&mut self.sql, table, &alias, child);
         }

@@ -412,6 +412,7 @@ described!(Aggregate<N>, [N: Noun + OutputType], format!("{}Aggregate", N::table
                 FigureKind::Number => NumberSummary::create_type_info(registry),
                 FigureKind::Count => <i32 as FieldType>::register(registry),
                 FigureKind::Share => <Option<f64> as FieldType>::register(registry),
+                FigureKind::Parts(_, register) => register(registry),
             };
             field(figure.name, figure.description, ty, Vec::new())
         });

@@ -165,6 +165,15 @@ impl<'a> Sql<'a> {
         }
     }
 
+    /// Writes a JSON array that left a subquery, with `[]` in place of null.
+    pub fn or_empty(&self, array: &str) -> String {
+        if self.is_postgres() {
+            format!("coalesce({array}, '[]'::json)")
+        } else {
+            format!("json(coalesce({array}, '[]'))")
+        }
+    }
+
     /// Writes the smaller of two numbers.
     pub fn least(&self, number: &str, other: u64) -> String {
         format!("{}({number}, {other})", if self.is_postgres() { "least" } else { "min" })

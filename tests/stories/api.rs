@@ -14,6 +14,7 @@ stories!(
     filters_and_search_find_what_they_say,
     the_language_is_understood_whole,
     statistics_agree_with_a_recount,
+    quantities_are_added_up_by_label_and_unit,
 );
 
 fn contract(name: &str) -> String {

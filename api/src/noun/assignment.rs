@@ -3,7 +3,7 @@
 
 use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, OutputType};
 use ledger::work::available::{self, Subject};
 use ledger::work::{On, applicability, assigning, progress};
 use planner::{
@@ -17,7 +17,7 @@ use crate::noun::close_out::CloseOut;
 use crate::noun::deadline::{self, Pace, StatedPace};
 use crate::noun::evidence::Evidence;
 use crate::noun::measure::{Measure, MeasureFilter};
-use crate::noun::progress_report::{ProgressReport, ProgressReportFilter};
+use crate::noun::progress_report::{ProgressReport, ProgressReportFilter, QuantityTotal};
 use crate::noun::region::SubtreeFilter;
 use crate::noun::supervision::Card;
 use crate::noun::unit::{Unit, UnitFilter};
@@ -87,18 +87,11 @@ const GROUPS: &[Dimension] = &[
 const FIGURES: &[Figure] = &[
     group::COMPLETED,
     Figure {
-        name: "quantityDone",
-        description: "Amount done, by the first quantity reported on each assignment. Units of measure are not \
-                      converted: filter for assignments that count the same thing.",
-        expression: "{t}.quantity_done",
-        kind: FigureKind::Number,
-    },
-    Figure {
-        name: "quantityTarget",
-        description: "Target amount, by the first quantity reported on each assignment. Units of measure are not \
-                      converted: filter for assignments that count the same thing.",
-        expression: "{t}.quantity_target",
-        kind: FigureKind::Number,
+        name: "quantities",
+        description: "Reported quantities, added up only where both the label and the unit of measure are the same; \
+                      those that most assignments report come first.",
+        expression: "",
+        kind: FigureKind::Parts(<QuantityTotal as Noun>::table, <Vec<QuantityTotal> as OutputType>::create_type_info),
     },
     group::UPDATED,
 ];

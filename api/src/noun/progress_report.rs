@@ -81,6 +81,36 @@ noun! {
     unit: Option<String> = Kind::Column("unit");
 }
 
+noun! {
+    /// What the assignments of a list or group report under one label and in one unit of measure. Of each assignment,
+    /// it counts the latest report that states any quantities.
+    pub(crate) QuantityTotal from "(SELECT {by}q.label, q.unit, sum(q.done) AS done, sum(q.target) AS target, \
+        count(DISTINCT l.id) AS assignments FROM ({rows}) l \
+        JOIN quantity q ON q.progress_report_id = (SELECT r.id FROM progress_report r \
+            WHERE r.assignment_id = l.id AND {sees:progress_report:r} \
+            AND EXISTS (SELECT 1 FROM quantity s WHERE s.progress_report_id = r.id) \
+            ORDER BY r.submitted_at DESC, r.id DESC LIMIT 1) \
+        GROUP BY {by}q.label, q.unit)"
+    {
+        order: &[
+            SortKey::expression("{t}.assignments", SortType::Integer).reversed(),
+            SortKey::expression("{t}.label", SortType::Text),
+            SortKey::expression("coalesce({t}.unit, '')", SortType::Text)
+        ],
+        total: None
+    }
+    /// What is counted, such as `退化草原修复`.
+    label: String = Kind::Column("label");
+    /// Unit of measure of the amounts, such as `万亩`; null where the reports state none.
+    unit: Option<String> = Kind::Column("unit");
+    /// Sum of the amounts done so far; null if no report states one.
+    done: Option<f64> = Kind::Column("done");
+    /// Sum of the amounts to be done; null if no report states one.
+    target: Option<f64> = Kind::Column("target");
+    /// Number of assignments whose report states the quantity.
+    assignmentCount: i32 = Kind::Column("assignments");
+}
+
 order! { ProgressReportOrder by ProgressReportOrderField {
     /// 提交时间 · Moment at which the report was submitted.
     SubmittedAt = SUBMITTED_AT,

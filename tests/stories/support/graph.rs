@@ -72,7 +72,7 @@ pub(crate) enum Cell {
 }
 
 impl Object {
-    fn part(noun: &'static str, values: Value) -> Self {
+    pub(crate) fn part(noun: &'static str, values: Value) -> Self {
         let Value::Object(values) = values else { unreachable!("an object is described by an object") };
         let cells = values.into_iter().map(|(name, value)| (name, Cell::Plain(value))).collect();
         Self { noun, key: 0, cells, regions: Vec::new() }
@@ -526,9 +526,14 @@ impl Tables {
             "statedPace": row.stated_pace.map(|pace| pace.to_value()),
             "version": row.version, "createdAt": row.created_at, "updatedAt": row.updated_at,
             "acceptedAt": row.accepted_at, "declinedAt": row.declined_at, "declineReason": row.decline_reason,
-            "quantityDone": row.quantity_done, "quantityTarget": row.quantity_target,
             "dueOn": row.due_on, "overdueAfter": row.due_by, "statusRank": rank(row.status)});
+        let stating = reports.iter().filter_map(|report| {
+            let quantities = self.quantities_of(report);
+            (!quantities.is_empty()).then_some((report.submitted_at, report.id, quantities))
+        });
+        let quantities = stating.max_by_key(|(at, id, _)| (*at, *id)).map(|(.., quantities)| quantities);
         Object::new("Assignment", row.id, values)
+            .parts("quantities", quantities.unwrap_or_default())
             .one("measure", "Measure", row.measure_id)
             .one("unit", "Unit", row.unit_id)
             .one("region", "Region", row.region_id)
@@ -541,18 +546,22 @@ impl Tables {
             .many("audit", "AuditEntry", keys!(self.audit, other => other.assignment_id == Some(row.id)))
     }
 
-    fn report(&self, row: &entity::progress_report::Model) -> Object {
-        let mut quantities: Vec<_> = self.quantities.iter().filter(|one| one.progress_report_id == row.id).collect();
+    fn quantities_of(&self, report: &entity::progress_report::Model) -> Vec<Object> {
+        let mut quantities: Vec<_> = self.quantities.iter().filter(|one| one.progress_report_id == report.id).collect();
         quantities.sort_by_key(|one| one.position);
         let quantities = quantities.iter().map(|one| {
             let values = json!({"label": one.label, "done": one.done, "target": one.target, "unit": one.unit});
             Object::part("Quantity", values)
         });
+        quantities.collect()
+    }
+
+    fn report(&self, row: &entity::progress_report::Model) -> Object {
         let values = json!({"period": row.period, "text": row.text, "stated": row.stated,
             "difficulties": row.difficulties, "nextSteps": row.next_steps,
             "submittedAt": row.submitted_at});
         Object::new("ProgressReport", row.id, values)
-            .parts("quantities", quantities.collect())
+            .parts("quantities", self.quantities_of(row))
             .one("author", "Account", row.author_id)
             .one("assignment", "Assignment", row.assignment_id)
     }

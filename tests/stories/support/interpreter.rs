@@ -2,8 +2,8 @@
 //!
 //! It shares no code with the planner: where both give the same answer, that answer is what the schema describes.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
@@ -341,6 +341,7 @@ impl<'a> Interpreter<'a> {
             let resolved = || count("state", &["RESOLVED", "ACCEPTED", "CLOSED"]);
             match (noun, wanted.name()) {
                 (_, "count") => return json!(rows.len()),
+                ("Assignment", "quantities") => return self.quantities(rows, wanted),
                 ("InspectionCase", "resolved") => return json!(resolved()),
                 ("InspectionCase", "closed") => return json!(count("state", &["CLOSED"])),
                 ("InspectionCase", "overdue") => {
@@ -356,9 +357,7 @@ impl<'a> Interpreter<'a> {
             values.sort_by(|one, other| by_value(one, other));
             let sum = || values.iter().map(|value| value.as_f64().unwrap()).sum::<f64>();
             let summary = match wanted.name() {
-                "quantityDone" | "quantityTarget" | "peopleHeld" | "budget" | "amountCounted" | "moneyCounted" => {
-                    "NumberSummary"
-                }
+                "peopleHeld" | "budget" | "amountCounted" | "moneyCounted" => "NumberSummary",
                 "updatedAt" | "submittedAt" | "sentAt" => "MomentRange",
                 _ => "DateRange",
             };
@@ -370,6 +369,36 @@ impl<'a> Interpreter<'a> {
                 _ => json!(sum() / values.len() as f64),
             })
         })
+    }
+
+    /// Adds up the quantities of assignments by label and unit of measure.
+    fn quantities(&self, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+        let mut totals: BTreeMap<(String, String), Vec<(i64, &Object)>> = BTreeMap::new();
+        for row in rows {
+            let Cell::Parts(parts) = row.cell("quantities") else { unreachable!("assignments have quantities") };
+            for part in parts {
+                let key = (part.value("label").as_str().unwrap(), part.value("unit").as_str().unwrap_or_default());
+                totals.entry((key.0.to_owned(), key.1.to_owned())).or_default().push((row.key, part));
+            }
+        }
+        let mut totals: Vec<Object> = totals
+            .into_values()
+            .map(|parts| {
+                let sum = |name: &str| {
+                    let amounts: Vec<f64> = parts.iter().filter_map(|(_, part)| part.value(name).as_f64()).collect();
+                    (!amounts.is_empty()).then(|| amounts.iter().sum::<f64>())
+                };
+                let assignments: BTreeSet<i64> = parts.iter().map(|(key, _)| *key).collect();
+                let (label, unit) = (parts[0].1.value("label"), parts[0].1.value("unit"));
+                Object::part(
+                    "QuantityTotal",
+                    json!({"label": label, "unit": unit, "done": sum("done"),
+                    "target": sum("target"), "assignmentCount": assignments.len()}),
+                )
+            })
+            .collect();
+        totals.sort_by_key(|total| Reverse(total.value("assignmentCount").as_u64()));
+        totals.iter().map(|total| self.object(total, wanted)).collect()
     }
 
     fn groups(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
