@@ -44,7 +44,7 @@ pub(crate) struct Picks {
     pub(crate) provinces: Vec<i64>,
     /// Keys of measures.
     pub(crate) measures: Vec<i64>,
-    /// Cursors of rows deep in the list of all measures.
+    /// Sort keys of rows deep in the list of all measures, in hexadecimal JSON.
     pub(crate) cursors: Vec<String>,
 }
 

@@ -114,11 +114,28 @@ impl Server {
         Ok(count.and_then(|count| count.parse().ok()))
     }
 
-    /// Sets the cursors of the deep pages: those of the ledger, or PostGraphile's own cursors of the same rows.
-    pub(crate) fn learn(&mut self, cursors: &[String]) -> Outcome<()> {
-        if self.subject != Subject::PostGraphile {
-            self.cursors = cursors.to_vec();
-            return Ok(());
+    /// Sets the cursors of the deep pages. `places` are the sort keys of the rows, in hexadecimal JSON, which the limit
+    /// takes as they are. The program adds the mark of the list to its own cursors; PostGraphile has others.
+    pub(crate) fn learn(&mut self, places: &[String]) -> Outcome<()> {
+        match self.subject {
+            Subject::PostGraphile => {}
+            Subject::Rectify => {
+                let body = json!({"query": include_str!("deep.graphql")}).to_string();
+                let answer = self.ask(&request(self.address, "/graphql", &body))?;
+                let end = answer.pointer("/data/measures/pageInfo/endCursor").and_then(Value::as_str);
+                let mark = parts(end.ok_or("no cursor")?)?.pop().ok_or("a cursor without a mark")?;
+                let marked = places.iter().map(|place| {
+                    let mut parts = parts(place)?;
+                    parts.push(mark.clone());
+                    Ok(hex::encode(serde_json::to_vec(&parts)?))
+                });
+                self.cursors = marked.collect::<Outcome<_>>()?;
+                return Ok(());
+            }
+            Subject::Limit => {
+                self.cursors = places.to_vec();
+                return Ok(());
+            }
         }
         let variables = json!({"offset": DEPTH - 1, "first": DEEP_PAGES * DEEP_PAGE});
         let body = json!({"query": include_str!("postgraphile/cursors.graphql"), "variables": variables});
@@ -128,6 +145,11 @@ impl Server {
         self.cursors = cursors.map(str::to_owned).collect();
         Ok(())
     }
+}
+
+/// Decodes the parts of a cursor of the program.
+fn parts(cursor: &str) -> Outcome<Vec<Value>> {
+    Ok(serde_json::from_slice(&hex::decode(cursor)?)?)
 }
 
 impl Drop for Server {

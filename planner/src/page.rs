@@ -2,11 +2,13 @@
 
 use async_graphql::{Number, Value};
 
+use crate::Refusal;
 use crate::condition::{Condition, Member};
+use crate::cursor::{self, Position};
 use crate::noun::{PageArguments, SortKey, SortType, Table};
+use crate::plan::Place;
 use crate::selection::Selected;
 use crate::sql::Sql;
-use crate::{Refusal, cursor};
 
 /// The number of rows of a page when neither `first` nor `last` is given.
 pub const DEFAULT_PAGE: u64 = 50;
@@ -27,8 +29,10 @@ const MAX_ORDERS: usize = 8;
 pub(crate) struct Page {
     pub(crate) size: u64,
     pub(crate) backward: bool,
-    pub(crate) after: Option<Vec<sea_orm::Value>>,
-    pub(crate) before: Option<Vec<sea_orm::Value>>,
+    pub(crate) after: Option<Position>,
+    pub(crate) before: Option<Position>,
+    /// The mark of the list in its cursors.
+    pub(crate) mark: String,
     pub(crate) condition: Condition,
     pub(crate) order: Vec<(SortKey, bool)>,
 }
@@ -36,8 +40,13 @@ pub(crate) struct Page {
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 impl Page {
-    /// Reads and checks the arguments of a connection.
-    pub(crate) fn read(selection: &Selected<'_>, table: &Table, arguments: PageArguments) -> Result<Self, Refusal> {
+    /// Reads and checks the arguments of a connection. `place` says whose list it is.
+    pub(crate) fn read(
+        selection: &Selected<'_>,
+        table: &Table,
+        arguments: PageArguments,
+        place: &Place<'_>,
+    ) -> Result<Self, Refusal> {
         let first = size(selection, "first")?;
         let last = size(selection, "last")?;
         if first.is_some() && last.is_some() {
@@ -72,12 +81,22 @@ impl Page {
             order.push((KEY, descending));
         }
         let kinds: Vec<SortType> = order.iter().map(|(key, _)| key.kind).collect();
-        let place = |name| text(selection, name).map(|cursor| cursor::read(&cursor, &kinds)).transpose();
+        let field = format!("{}.{}", place.owner_type, selection.name());
+        let mark = cursor::mark(&field, &selection.arguments(), &order);
+        let position = |name| {
+            let Some(cursor) = text(selection, name) else { return Ok(None) };
+            let position = cursor::read(&cursor, &kinds, &mark, place.owner.is_some())?;
+            match (position.owner, place.key) {
+                (Some(owner), Some(key)) if owner != key => Err(cursor::foreign(&cursor)),
+                _ => Ok(Some(position)),
+            }
+        };
         Ok(Self {
             size: first.or(last).unwrap_or(DEFAULT_PAGE),
             backward: last.is_some(),
-            after: place("after")?,
-            before: place("before")?,
+            after: position("after")?,
+            before: position("before")?,
+            mark,
             condition,
             order,
         })
@@ -113,11 +132,18 @@ impl Page {
         parts.join(", ")
     }
 
-    /// Writes the conditions that the cursors `after` and `before` put on a row.
-    pub(crate) fn bounds(&self, keys: &[String], sql: &mut Sql<'_>) -> Vec<String> {
-        let cursors = [(&self.after, true), (&self.before, false)];
-        let given = cursors.into_iter().filter_map(|(place, forward)| Some((place.as_ref()?, forward)));
-        given.map(|(place, forward)| self.beyond(place, forward, keys, sql)).collect()
+    /// Writes the conditions that the cursors `after` and `before` put on a row. `owner` is the alias of the row that
+    /// owns the list: below several owners, a cursor has rows after it only in the list of its own.
+    pub(crate) fn bounds(&self, keys: &[String], owner: Option<&str>, sql: &mut Sql<'_>) -> Vec<String> {
+        let mut bounds = Vec::new();
+        for (position, forward) in [(&self.after, true), (&self.before, false)] {
+            let Some(position) = position else { continue };
+            if let (Some(alias), Some(key)) = (owner, position.owner) {
+                bounds.push(format!("{alias}.id = {}", sql.bind(key)));
+            }
+            bounds.push(self.beyond(&position.keys, forward, keys, sql));
+        }
+        bounds
     }
 
     /// Writes the condition that a row lies beyond the cursor. If all keys have the same direction, it is one row

@@ -75,15 +75,19 @@ pub fn plan(
     facts: &[(&'static str, Value)],
     sight: &dyn Sight,
 ) -> Result<Statement, Refusal> {
-    let mut planner = Planner { sql: Sql::within(backend, facts, sight), path: Vec::new(), finishes: Vec::new() };
+    let sql = Sql::within(backend, facts, sight);
+    let mut planner = Planner { sql, path: Vec::new(), finishes: Vec::new(), known: None };
     let mut from = String::new();
     let expression = match root {
-        Root::Many(table, arguments) => planner.connection(table, selection, arguments, None)?,
+        Root::Many(table, arguments) => planner.connection(table, selection, arguments, Place::ROOT)?,
         Root::List(table) => planner.list(table, selection, None, &Condition::always())?,
         Root::Where(table, condition) => planner.list(table, selection, None, &condition)?,
         Root::Several(wanted) => planner.several(&wanted, selection)?,
         Root::One(table, column, key) => {
             let alias = planner.sql.alias();
+            if let ("id", Value::BigInt(Some(key))) = (column, &key) {
+                planner.known = Some((alias.clone(), *key));
+            }
             let key = planner.sql.bind(key);
             let object = planner.object(table, &alias, selection)?;
             let seen = planner.and_seen(table, &alias);
@@ -106,10 +110,28 @@ struct Planner<'a> {
     /// The path in the answer of the field that is being planned.
     path: Vec<Segment>,
     finishes: Vec<Finish>,
+    /// The alias and the key of the row that the statement reads by its key.
+    known: Option<(String, i64)>,
+}
+
+/// Whose list a connection is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'o> {
+    /// The owner of the list.
+    pub(crate) owner: Owner<'o>,
+    /// The type of the owner; empty for the query root.
+    pub(crate) owner_type: &'static str,
+    /// The key of the owner, if the request gives it.
+    pub(crate) key: Option<i64>,
+}
+
+impl Place<'_> {
+    /// The place of a list of the query root.
+    const ROOT: Self = Self { owner: None, owner_type: "", key: None };
 }
 
 /// The owner of a list, if there is one: its alias, and how the rows of the list belong to it.
-type Owner<'o> = Option<(&'o str, Link)>;
+pub(crate) type Owner<'o> = Option<(&'o str, Link)>;
 
 impl Planner<'_> {
     /// Writes the JSON object of one row.
@@ -152,7 +174,9 @@ impl Planner<'_> {
                 self.sql.json(&list)
             }
             Kind::Many(other, link, arguments) => {
-                let page = self.connection(other(), child, *arguments, Some((alias, *link)))?;
+                let key = self.known.as_ref().filter(|(known, _)| known == alias).map(|(_, key)| *key);
+                let place = Place { owner: Some((alias, *link)), owner_type: table.name, key };
+                let page = self.connection(other(), child, *arguments, place)?;
                 self.sql.json(&page)
             }
         })
@@ -265,9 +289,10 @@ impl Planner<'_> {
         table: &Table,
         selection: &Selected<'_>,
         arguments: PageArguments,
-        owner: Owner<'_>,
+        place: Place<'_>,
     ) -> Result<String, Refusal> {
-        let mut page = Page::read(selection, table, arguments)?;
+        let mut page = Page::read(selection, table, arguments, &place)?;
+        let owner = place.owner;
         // A subquery marks the tables that it reads itself.
         if !table.source.starts_with('(') {
             page.condition = self.sql.narrowed(&page.condition, table.source);
@@ -275,7 +300,7 @@ impl Planner<'_> {
         let connection = format!("{}Connection", table.name);
         let wanted = selection.children(&connection);
         let alias = self.sql.alias();
-        let list = Listed::of(&page, &wanted, &alias, owner, self.sql.keeps_order());
+        let mut list = Listed::of(&page, &wanted, &alias, owner, self.sql.keeps_order());
         let mut members = Vec::new();
         for child in &wanted {
             self.path.push(Segment::Key(child.key().to_owned()));
@@ -283,13 +308,13 @@ impl Planner<'_> {
                 "__typename" => Ok(format!("'{connection}'")),
                 "totalCount" if list.counts => Ok(format!("coalesce(max({alias}.total), 0)")),
                 "totalCount" => Ok(self.total(table, owner, &page.condition)),
-                "pageInfo" => Ok(self.page_info(&page, &list, &alias, child)),
+                "pageInfo" => Ok(self.page_info(&page, &mut list, &alias, child)),
                 "aggregate" => Ok(self.aggregate(table, owner, &page.condition, child)),
                 "groups" => self.groups(table, owner, &page.condition, child),
                 rows => {
                     self.path.push(Segment::Each);
                     let element = match rows {
-                        "edges" => self.edge(table, &alias, &list, child),
+                        "edges" => self.edge(table, &alias, &mut list, child),
                         _ => self.object(table, &alias, child),
                     };
                     self.path.pop();
@@ -321,7 +346,7 @@ impl Planner<'_> {
         let walked = walked.as_ref().map(|(walk, member)| (walk.as_str(), *member));
         let keys = page.keys(alias, walked);
         let (from, mut conditions) = self.belonging(table, alias, owner, walked);
-        conditions.extend(page.bounds(&keys, &mut self.sql));
+        conditions.extend(page.bounds(&keys, owner.map(|(owner, _)| owner), &mut self.sql));
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
         }
@@ -346,13 +371,13 @@ impl Planner<'_> {
         )
     }
 
-    fn edge(&mut self, table: &Table, alias: &str, list: &Listed, edge: &Selected<'_>) -> Result<String, Refusal> {
+    fn edge(&mut self, table: &Table, alias: &str, list: &mut Listed, edge: &Selected<'_>) -> Result<String, Refusal> {
         let name = format!("{}Edge", table.name);
         let mut members = Vec::new();
         for child in edge.children(&name) {
             let value = match child.name() {
                 "__typename" => format!("'{name}'"),
-                "cursor" => self.sql.cursor(&list.keys),
+                "cursor" => list.cursor(&mut self.sql),
                 _ => {
                     self.path.push(Segment::Key(child.key().to_owned()));
                     let object = self.object(table, alias, &child);
@@ -365,29 +390,31 @@ impl Planner<'_> {
         Ok(self.sql.object(&members))
     }
 
-    fn page_info(&self, page: &Page, list: &Listed, alias: &str, info: &Selected<'_>) -> String {
+    fn page_info(&mut self, page: &Page, list: &mut Listed, alias: &str, info: &Selected<'_>) -> String {
         let more = self.sql.boolean(&format!("count(*) > {}", page.size));
-        let given = |cursor: &Option<Vec<Value>>| self.sql.boolean(if cursor.is_some() { "1 = 1" } else { "1 = 0" });
+        let given = |cursor: &Option<Position>| if cursor.is_some() { "1 = 1" } else { "1 = 0" };
+        let (after, before) = (self.sql.boolean(given(&page.after)), self.sql.boolean(given(&page.before)));
+        let end_of_page = self.sql.least(&format!("{alias}.n"), page.size);
         // Row 1 is the row that was read first. Paging forwards, it is the start of the page; paging backwards, its
         // end.
-        let at = |end: bool| {
+        let at = |end: bool, cursor: &str| {
             // A page of size 0 still reads one row to learn whether more rows follow. It has no cursors: no row has
             // `rn` 0.
             let first = page.size.min(1).to_string();
-            let place = if end == page.backward { first } else { self.sql.least(&format!("{alias}.n"), page.size) };
-            format!("max(CASE WHEN {alias}.rn = {place} THEN {} END)", self.sql.cursor(&list.keys))
+            let place = if end == page.backward { &first } else { &end_of_page };
+            format!("max(CASE WHEN {alias}.rn = {place} THEN {cursor} END)")
         };
         let members: Vec<(&str, String)> = info
             .children("PageInfo")
             .into_iter()
             .map(|child| {
                 let value = match child.name() {
-                    "hasNextPage" if page.backward => given(&page.before),
+                    "hasNextPage" if page.backward => before.clone(),
                     "hasNextPage" => more.clone(),
                     "hasPreviousPage" if page.backward => more.clone(),
-                    "hasPreviousPage" => given(&page.after),
-                    "startCursor" => at(false),
-                    "endCursor" => at(true),
+                    "hasPreviousPage" => after.clone(),
+                    "startCursor" => at(false, &list.cursor(&mut self.sql)),
+                    "endCursor" => at(true, &list.cursor(&mut self.sql)),
                     _ => "'PageInfo'".to_owned(),
                 };
                 (child.key(), value)
@@ -428,10 +455,8 @@ impl Planner<'_> {
         let figures = figures(&mut self.sql, table, &alias, &rows, child);
         if !reckons {
             // Without an aggregate function, the query would return one object for each row instead of a single one.
-            return figures(&mut self.sql, table, &alias, child);
+            return figures;
         }
-        let rows = self.all_rows(table, &alias, owner, condition);
-        let figures = figures(&mut self.sql, table, &alias, child);
         self.sql.json(&format!("(SELECT {figures} FROM {rows})"))
     }
 
@@ -499,6 +524,10 @@ struct Listed {
     counts: bool,
     /// The columns of the sort keys.
     keys: Vec<String>,
+    /// The mark of the list in its cursors; after its first use, the placeholder to which it is bound.
+    mark: Mark,
+    /// The key of the row that owns the list.
+    owner: Option<String>,
     /// The order in which the page is read, reversed for `last`.
     walk: String,
     /// The order in which the page is returned; none if the rows already arrive in it.
@@ -534,9 +563,28 @@ impl Listed {
             walk: by_keys(page.backward),
             order: (page.backward || !keeps_order).then(|| by_keys(false)),
             visible: has_place.then(|| format!("{alias}.rn <= {}", page.size)),
+            mark: Mark::Free(page.mark.clone()),
+            owner: owner.map(|(owner, _)| format!("{owner}.id")),
             keys,
         }
     }
+
+    /// Writes the cursor of a row. The mark is bound, so that the text of the statement does not depend on it.
+    fn cursor(&mut self, sql: &mut Sql<'_>) -> String {
+        let mark = match &self.mark {
+            Mark::Bound(placeholder) => placeholder.clone(),
+            Mark::Free(mark) => sql.bind(mark.clone()),
+        };
+        let parts = self.keys.iter().cloned().chain([format!("CAST({mark} AS text)")]).chain(self.owner.clone());
+        self.mark = Mark::Bound(mark);
+        sql.cursor(&parts.collect::<Vec<_>>())
+    }
+}
+
+/// The mark of a list, which is bound only if the statement writes cursors.
+enum Mark {
+    Free(String),
+    Bound(String),
 }
 
 fn wherever(conditions: &[String]) -> String {

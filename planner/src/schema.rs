@@ -203,9 +203,11 @@ fn worded<T: InputType>(error: async_graphql::InputValueError<T>) -> String {
 pub fn register_page_arguments<N: Listed>(registry: &mut Registry) -> Vec<MetaInputValue> {
     let size = "at most 200; a page has 50 unless `first` or `last` is given. The two exclude each other.";
     let first = format!("Number of items to return from the start of the list, {size}");
-    let after = "Cursor of an item, from a page with the same `orderBy`: returns only items after it.";
+    let after = "Cursor of an item, from a page of the same list with the same `filter` and `orderBy`: returns only \
+                 items after it.";
     let last = format!("Number of items to return from the end of the list, {size}");
-    let before = "Cursor of an item, from a page with the same `orderBy`: returns only items before it.";
+    let before = "Cursor of an item, from a page of the same list with the same `filter` and `orderBy`: returns only \
+                  items before it.";
     let filter = "Returns only items that satisfy this filter; all items if omitted.";
     let order_by = "Sort keys, the most important first; the default order of the list if omitted or empty.";
     vec![
@@ -391,7 +393,7 @@ described!(Edge<N>, [N: Noun + OutputType], format!("{}Edge", N::table().name), 
         vec![
             field(
                 "cursor",
-                "Opaque position of the item in the list, to be passed as `after` or `before`.",
+                "Opaque position of the item in the list, to be passed as `after` or `before` of the same list.",
                 <String as FieldType>::register(registry),
                 Vec::new(),
             ),

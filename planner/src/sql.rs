@@ -206,12 +206,12 @@ impl<'a> Sql<'a> {
     }
 
     /// Writes an opaque cursor: the lower-case hexadecimal form of the JSON array of the given expressions.
-    pub fn cursor(&self, keys: &[String]) -> String {
-        let keys = keys.join(", ");
+    pub fn cursor(&self, parts: &[String]) -> String {
+        let parts = parts.join(", ");
         if self.is_postgres() {
-            format!("encode(convert_to(json_build_array({keys})::text, 'UTF8'), 'hex')")
+            format!("encode(convert_to(json_build_array({parts})::text, 'UTF8'), 'hex')")
         } else {
-            format!("lower(hex(json_array({keys})))")
+            format!("lower(hex(json_array({parts})))")
         }
     }
 

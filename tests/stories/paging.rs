@@ -1,10 +1,11 @@
-//! Walking a list page by page, forward and backward, with missing dates: every row occurs once, in order.
+//! Walking a list page by page, forward and backward, with missing dates: every row occurs once, in order. A cursor
+//! works in its own list only.
 
 use serde_json::{Value, json};
 
 use crate::support::{World, stories};
 
-stories!(every_row_is_met_once_in_order_forward_and_backward);
+stories!(every_row_is_met_once_in_order_forward_and_backward, a_cursor_of_another_list_is_refused);
 
 fn every_row_is_met_once_in_order_forward_and_backward(world: &World) {
     world.done(&["demo"]);
@@ -68,4 +69,67 @@ fn every_row_is_met_once_in_order_forward_and_backward(world: &World) {
             }
         }
     }
+}
+
+fn a_cursor_of_another_list_is_refused(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let ids = server.data("{ problems(first: 2) { nodes { id } } }", &json!({}))["problems"]["nodes"].clone();
+    let (first, second) = (ids[0]["id"].as_str().unwrap(), ids[1]["id"].as_str().unwrap());
+    let open = "filter: {status: [IN_PROGRESS]}";
+    let by_day = "orderBy: [{field: DUE_ON, direction: ASC}]";
+    // For each list, what stands around its arguments and around its page.
+    let lists = [
+        ("{ measures(".to_owned(), "first: 1", "}"),
+        ("{ assignments(".to_owned(), "first: 1", "}"),
+        ("{ measures(".to_owned(), open, "}"),
+        ("{ measures(".to_owned(), by_day, "}"),
+        (format!("{{ problem(id: \"{first}\") {{ measures("), "first: 1", "} }"),
+        (format!("{{ problem(id: \"{second}\") {{ measures("), "first: 1", "} }"),
+        (format!("{{ node(id: \"{first}\") {{ ... on Problem {{ measures("), open, "} } }"),
+    ];
+    let ask = |(head, arguments, tail): &(String, &str, &str), more: &str| {
+        let query = format!("{head}{arguments}{more}) {{ edges {{ cursor node {{ id }} }} }} {tail}");
+        server.ask(&json!({ "query": query }), &[("accept-language", "en")])
+    };
+    let cursors: Vec<String> = lists
+        .iter()
+        .map(|list| {
+            let body = ask(list, "").body;
+            body.split("\"cursor\"").nth(1).unwrap().split('"').nth(1).unwrap().to_owned()
+        })
+        .collect();
+    for (place, list) in lists.iter().enumerate() {
+        for (other, cursor) in cursors.iter().enumerate() {
+            for argument in ["after", "before"] {
+                let answer = ask(list, &format!(", {argument}: \"{cursor}\""));
+                if place == other {
+                    assert_eq!(answer.code(), "", "{list:?} {}", answer.body);
+                } else {
+                    assert_eq!(answer.code(), "BAD_USER_INPUT", "{list:?} with a cursor of {:?}", lists[other]);
+                    assert!(answer.body.contains("is not a cursor of this list"), "{}", answer.body);
+                }
+            }
+        }
+    }
+
+    // Another size, and the same filter written in another way, are the same list.
+    let spelt = "query($after: String, $filter: MeasureFilter) { measures(first: 3, after: $after, filter: $filter) {
+        nodes { id } } }";
+    for filter in [json!({"status": ["IN_PROGRESS"]}), json!({"status": "IN_PROGRESS", "isCompleted": null})] {
+        let variables = json!({"after": cursors[2], "filter": filter});
+        assert_eq!(server.data(spelt, &variables)["measures"]["nodes"].as_array().unwrap().len(), 3);
+    }
+    let ordered = format!("{{ measures(first: 1, orderBy: [], after: \"{}\") {{ nodes {{ id }} }} }}", cursors[0]);
+    assert_eq!(server.data(&ordered, &json!({}))["measures"]["nodes"].as_array().unwrap().len(), 1);
+
+    // Below several problems, the cursor continues the list of its own.
+    let several = format!(
+        "{{ problems(first: 2) {{ nodes {{ id measures(first: 200) {{ nodes {{ id }} }}
+        rest: measures(first: 200, after: \"{}\") {{ nodes {{ id }} }} }} }} }}",
+        cursors[4]
+    );
+    let nodes = server.data(&several, &json!({}))["problems"]["nodes"].clone();
+    assert_eq!(nodes[0]["rest"]["nodes"].as_array().unwrap(), &nodes[0]["measures"]["nodes"].as_array().unwrap()[1..]);
+    assert_eq!(nodes[1]["rest"]["nodes"], json!([]));
 }

@@ -19,29 +19,30 @@ use super::graph::{Cell, Graph, Object};
 const PAGE: usize = 50;
 const GROUPS: usize = 100;
 
-/// Marks a cursor in an expected answer; the list's order and the row's key follow. The server's opaque cursor for it
-/// is learnt from the answer.
+/// Marks a cursor in an expected answer; the list, the key of its owner and the row's key follow. The server's opaque
+/// cursor for it is learnt from the answer.
 const CURSOR: &str = "cursor of ";
 
 /// The cursors that the server's answers contained, which are opaque to a caller.
 #[derive(Default)]
 pub(crate) struct Cursors {
-    rows: HashMap<(String, String), i64>,
+    /// For each cursor of a list, the keys of the list's owner and of the row.
+    rows: HashMap<(String, String), (i64, i64)>,
     lists: HashMap<String, Vec<String>>,
 }
 
 impl Cursors {
-    /// Returns the cursors seen so far for a type in an order, the latest last.
-    pub(crate) fn of(&self, noun: &str, wishes: &[Wish]) -> &[String] {
-        self.lists.get(&list(noun, wishes)).map_or(&[], Vec::as_slice)
+    /// Returns the cursors seen so far for a list, as [`list`] names it, the latest last.
+    pub(crate) fn of(&self, list: &str) -> &[String] {
+        self.lists.get(list).map_or(&[], Vec::as_slice)
     }
 
     fn learn(&mut self, row: &str, cursor: &str) -> Result<(), String> {
         let (list, key) = row.rsplit_once(' ').unwrap();
-        let key = key.parse().unwrap();
-        let noun = list.split(' ').next().unwrap_or_default().to_owned();
-        match self.rows.insert((noun, cursor.to_owned()), key) {
-            Some(other) if other != key => Err(format!("row {key} has the same cursor as row {other}")),
+        let (list, owner) = list.rsplit_once(' ').unwrap();
+        let keys = (owner.parse().unwrap(), key.parse().unwrap());
+        match self.rows.insert((list.to_owned(), cursor.to_owned()), keys) {
+            Some(other) if other != keys => Err(format!("row {keys:?} has the same cursor as row {other:?}")),
             Some(_) => Ok(()),
             None => {
                 self.lists.entry(list.to_owned()).or_default().push(cursor.to_owned());
@@ -51,9 +52,9 @@ impl Cursors {
     }
 }
 
-/// Returns the name of a list: its type and its order.
-fn list(noun: &str, wishes: &[Wish]) -> String {
-    let mut list = noun.to_owned();
+/// Returns the name of a list: its field with the owner's type, its filter and its order.
+pub(crate) fn list(field: &str, filter: &Value, wishes: &[Wish]) -> String {
+    let mut list = format!("{field} {filter}");
     for wish in wishes {
         let _ = write!(list, " {}{}", if wish.descending { "-" } else { "+" }, wish.cell);
     }
@@ -200,7 +201,10 @@ impl<'a> Interpreter<'a> {
     fn root(&self, wanted: &Wanted<'a>) -> Value {
         let of_id = |id: &Value| self.graph.of_id(id.as_str()?);
         let optional = |object: Option<&Object>| object.map_or(Value::Null, |object| self.object(object, wanted));
-        let every = |noun| self.connection(noun, self.graph.all(noun).iter().collect(), wanted);
+        let every = |noun| {
+            let field = format!("Query.{}", wanted.name());
+            self.connection(noun, self.graph.all(noun).iter().collect(), (&field, 0), wanted)
+        };
         let single = |noun| optional(of_id(&self.argument(wanted, "id")).filter(|object| object.noun == noun));
         match wanted.name() {
             "regions" => every("Region"),
@@ -266,7 +270,10 @@ impl<'a> Interpreter<'a> {
                 let other = key.map(|key| self.graph.one(noun, key).unwrap());
                 other.map_or(Value::Null, |other| self.object(other, wanted))
             }
-            Cell::Many(noun, keys) => self.connection(noun, self.many(noun, keys), wanted),
+            Cell::Many(noun, keys) => {
+                let field = format!("{}.{}", object.noun, wanted.name());
+                self.connection(noun, self.many(noun, keys), (&field, object.key), wanted)
+            }
             Cell::All(noun, keys) => self.many(noun, keys).iter().map(|one| self.object(one, wanted)).collect(),
         })
     }
@@ -275,15 +282,22 @@ impl<'a> Interpreter<'a> {
         keys.iter().map(|key| self.graph.one(noun, *key).unwrap()).collect()
     }
 
-    fn connection(&self, noun: &str, mut rows: Vec<&Object>, wanted: &Wanted<'a>) -> Value {
+    /// Reads a page of a list: that of a field, with the owner's type, of the row with the key `owner`.
+    fn connection(
+        &self,
+        noun: &str,
+        mut rows: Vec<&Object>,
+        (field, owner): (&str, i64),
+        wanted: &Wanted<'a>,
+    ) -> Value {
         let filter = self.argument(wanted, "filter");
         rows.retain(|row| self.satisfies(row, &filter));
         let wishes = wishes(noun, &self.argument(wanted, "orderBy"));
         rows.sort_by(|one, other| in_order(one, other, &wishes));
-        let page = self.page(noun, &rows, &wishes, wanted);
-        let cursor = |row: Option<&&Object>| {
-            row.map_or(Value::Null, |row| json!(format!("{CURSOR}{} {}", list(noun, &wishes), row.key)))
-        };
+        let list = list(field, &filter, &wishes);
+        let page = self.page(noun, &rows, (&list, owner, &wishes), wanted);
+        let cursor =
+            |row: Option<&&Object>| row.map_or(Value::Null, |row| json!(format!("{CURSOR}{list} {owner} {}", row.key)));
         self.object_of(&format!("{noun}Connection"), &wanted.below(), |wanted| match wanted.name() {
             "nodes" => page.rows.iter().map(|row| self.object(row, wanted)).collect(),
             "edges" => {
@@ -308,17 +322,26 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Returns the rows between the cursors, cut to the page's size. On the side of the cut, `hasNextPage` or
-    /// `hasPreviousPage` says whether rows were cut off; on the other side, whether a cursor was given.
-    fn page<'r>(&self, noun: &str, rows: &[&'r Object], wishes: &[Wish], wanted: &Wanted<'a>) -> Page<'r> {
+    /// `hasPreviousPage` says whether rows were cut off; on the other side, whether a cursor was given. A cursor of
+    /// another owner's list leaves no rows.
+    fn page<'r>(
+        &self,
+        noun: &str,
+        rows: &[&'r Object],
+        (list, owner, wishes): (&str, i64, &[Wish]),
+        wanted: &Wanted<'a>,
+    ) -> Page<'r> {
         let row_of = |argument: &str| match self.argument(wanted, argument) {
             Value::String(cursor) => {
-                let key = self.cursors.rows[&(noun.to_owned(), cursor)];
-                Some(self.whole.one(noun, key).unwrap())
+                let (of_owner, key) = self.cursors.rows[&(list.to_owned(), cursor)];
+                Some((of_owner == owner, self.whole.one(noun, key).unwrap()))
             }
             _ => None,
         };
         let (after, before) = (row_of("after"), row_of("before"));
-        let mut rows = rows.to_vec();
+        let is_own = [after, before].iter().flatten().all(|(is_own, _)| *is_own);
+        let (after, before) = (after.map(|(_, row)| row), before.map(|(_, row)| row));
+        let mut rows = if is_own { rows.to_vec() } else { Vec::new() };
         rows.retain(|row| after.is_none_or(|after| in_order(row, after, wishes) == Ordering::Greater));
         rows.retain(|row| before.is_none_or(|before| in_order(row, before, wishes) == Ordering::Less));
         let size = |argument: &str| self.argument(wanted, argument).as_u64().map(|size| size as usize);

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::graph::{Cell, Graph, NOUNS};
-use super::interpreter::{Cursors, searched, wishes};
+use super::interpreter::{Cursors, list, searched, wishes};
 
 /// The maximum depth of an operation, counted in types with a global id.
 const DEPTH: usize = 4;
@@ -214,8 +214,8 @@ pub(crate) struct Operations<'a> {
     rng: Rng,
     graph: &'a Graph,
     schema: Schema,
-    /// The orders generated so far, each with its type.
-    orders: Vec<(String, Value)>,
+    /// The lists generated so far: field with the owner's type, filter and order.
+    lists: Vec<(String, Value, Value)>,
 }
 
 /// An operation under construction.
@@ -224,7 +224,7 @@ struct Draft<'a> {
     graph: &'a Graph,
     schema: &'a Schema,
     cursors: &'a Cursors,
-    orders: &'a mut Vec<(String, Value)>,
+    lists: &'a mut Vec<(String, Value, Value)>,
     variables: Vec<Variable>,
     fragments: Vec<Fragment>,
     fields: usize,
@@ -252,6 +252,8 @@ struct Place {
     rows: u64,
     /// Which fields get an alias, so that they do not conflict with other selections of the same object.
     apart: Apart,
+    /// Whether the object is the one that a root field names: a cursor of another object's list is then refused.
+    is_named: bool,
 }
 
 /// See [`Place::apart`].
@@ -271,7 +273,7 @@ struct Scope(HashMap<String, (String, Place, Scope)>);
 
 impl<'a> Operations<'a> {
     pub(crate) fn new(graph: &'a Graph, seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), graph, schema: Schema::read(&api::sdl()), orders: Vec::new() }
+        Self { rng: Rng::with_seed(seed), graph, schema: Schema::read(&api::sdl()), lists: Vec::new() }
     }
 
     /// Checks whether the schema declares a field as non-null.
@@ -330,7 +332,7 @@ impl<'a> Operations<'a> {
     /// Generates a new operation.
     pub(crate) fn draw(&mut self, cursors: &Cursors) -> Operation {
         let mut draft = self.draft(cursors);
-        let root = Place { ty: "Query".to_owned(), depth: DEPTH, rows: 1, apart: Apart::Few };
+        let root = Place { ty: "Query".to_owned(), depth: DEPTH, rows: 1, apart: Apart::Few, is_named: false };
         let body = draft.selection(&root, &mut Scope::default());
         let Draft { variables, fragments, .. } = draft;
         let mut text = if variables.is_empty() && self.rng.bool() { String::new() } else { "query Drawn".to_owned() };
@@ -365,13 +367,13 @@ impl<'a> Operations<'a> {
 
     fn draft<'d>(&'d mut self, cursors: &'d Cursors) -> Draft<'d> {
         let (variables, fragments) = (Vec::new(), Vec::new());
-        let Self { rng, graph, schema, orders } = self;
+        let Self { rng, graph, schema, lists } = self;
         Draft {
             rng,
             graph,
             schema,
             cursors,
-            orders,
+            lists,
             variables,
             fragments,
             fields: 0,
@@ -418,6 +420,7 @@ impl Draft<'_> {
                     there.ty == at.ty
                         && there.depth <= at.depth
                         && there.rows >= at.rows
+                        && (there.is_named || !at.is_named)
                         && at.apart != Apart::All
                         && self.nesting + fragment.height <= NESTING
                 };
@@ -483,14 +486,15 @@ impl Draft<'_> {
         let fresh: Vec<Member> = fields.iter().filter(|field| !scope.0.contains_key(&field.name)).cloned().collect();
         let field = if fresh.is_empty() || self.rarely(4) { self.one_of(&fields) } else { self.one_of(&fresh) };
         let ty = base(&field.ty).to_owned();
-        let mut below = Place { ty, ..at.clone() };
+        let is_named = at.ty == "Query" && !ty.ends_with("Connection");
+        let mut below = Place { ty, is_named, ..at.clone() };
         if !inside && goes_on(&below.ty) {
             below.depth -= 1;
         }
         if at.apart == Apart::All {
             below.apart = Apart::Few;
         }
-        let arguments = self.arguments(&field, &mut below);
+        let arguments = self.arguments(&field, at, &mut below);
         let named = |head: &str| format!("{head}{arguments}");
         let own_name = match at.apart {
             Apart::All => field.name != "id",
@@ -530,14 +534,24 @@ impl Draft<'_> {
 
     // Arguments.
 
-    fn arguments(&mut self, field: &Member, below: &mut Place) -> String {
+    fn arguments(&mut self, field: &Member, at: &Place, below: &mut Place) -> String {
         let ty = |name: &str| field.arguments.iter().find(|(known, _)| known == name).map(|(_, ty)| ty.clone());
         let mut given: Vec<(&str, Value, Domain)> = Vec::new();
         if let Some(noun) = below.ty.strip_suffix("Connection") {
-            self.page(noun, &mut below.rows, &mut given);
-            if self.rng.bool() {
-                let input = base(&ty("filter").unwrap()).to_owned();
-                given.push(("filter", self.filter(&input, FILTERS), Domain::Filter(input)));
+            let input = base(&ty("filter").unwrap()).to_owned();
+            let place = format!("{}.{}", at.ty, field.name);
+            let (filter, order) = self.list(noun, &place, &input);
+            let cursors =
+                if at.is_named { &[] } else { self.cursors.of(&list(&place, &filter, &wishes(noun, &order))) };
+            // Only recent cursors, so that lists are walked page by page.
+            let latest = &cursors[cursors.len().saturating_sub(40)..];
+            let walks = self.page(latest, &mut below.rows, &mut given);
+            if !order.is_null() || self.rarely(8) {
+                given.push(("orderBy", order, Domain::Fixed));
+            }
+            if !filter.is_null() {
+                // With another filter, the cursors would be those of another list.
+                given.push(("filter", filter, if walks { Domain::Fixed } else { Domain::Filter(input) }));
             }
         } else if field.name == "region" && ty("code").is_some() {
             if self.rng.bool() {
@@ -579,18 +593,13 @@ impl Draft<'_> {
         if written.is_empty() { String::new() } else { format!("({})", written.join(", ")) }
     }
 
-    /// Adds the order, size and cursors of a page to the arguments.
-    fn page(&mut self, noun: &str, rows: &mut u64, given: &mut Vec<(&str, Value, Domain)>) {
-        let order = if self.rng.bool() { self.order(noun) } else { Value::Null };
-        let cursors = self.cursors.of(noun, &wishes(noun, &order));
-        // Only recent cursors, so that lists are walked page by page.
-        let latest = &cursors[cursors.len().saturating_sub(40)..];
-        if !order.is_null() || self.rarely(8) {
-            given.push(("orderBy", order, Domain::Fixed));
-        }
+    /// Adds the size and the cursors of a page to the arguments, and returns whether there is a cursor.
+    fn page(&mut self, cursors: &[String], rows: &mut u64, given: &mut Vec<(&str, Value, Domain)>) -> bool {
+        let mut walks = false;
         for bound in ["after", "before"] {
-            if !latest.is_empty() && self.rarely(3) {
-                given.push((bound, json!(self.one_of(latest)), Domain::Fixed));
+            if !cursors.is_empty() && self.rarely(3) {
+                given.push((bound, json!(self.one_of(cursors)), Domain::Fixed));
+                walks = true;
             } else if self.rarely(12) {
                 given.push((bound, Value::Null, Domain::Fixed));
             }
@@ -612,16 +621,28 @@ impl Draft<'_> {
                 given.push((other, Value::Null, Domain::Fixed));
             }
         }
+        walks
     }
 
-    /// Generates an order; often one whose cursors are known, so that the list is walked further.
-    fn order(&mut self, noun: &str) -> Value {
-        let known =
-            |(of, order): &&(String, Value)| of == noun && !self.cursors.of(noun, &wishes(noun, order)).is_empty();
-        let known: Vec<Value> = self.orders.iter().filter(known).map(|(_, order)| order.clone()).collect();
+    /// Generates the filter and the order of a list; often ones whose cursors are known, so that the list is walked
+    /// further.
+    fn list(&mut self, noun: &str, place: &str, input: &str) -> (Value, Value) {
+        let known = |(of, filter, order): &&(String, Value, Value)| {
+            of == place && !self.cursors.of(&list(place, filter, &wishes(noun, order))).is_empty()
+        };
+        let known: Vec<(Value, Value)> =
+            self.lists.iter().filter(known).map(|(_, filter, order)| (filter.clone(), order.clone())).collect();
         if !known.is_empty() && self.rng.bool() {
             return self.one_of(&known[known.len().saturating_sub(9)..]);
         }
+        let order = if self.rng.bool() { self.order(noun) } else { Value::Null };
+        let filter = if self.rng.bool() { self.filter(input, FILTERS) } else { Value::Null };
+        self.lists.push((place.to_owned(), filter.clone(), order.clone()));
+        (filter, order)
+    }
+
+    /// Generates an order.
+    fn order(&mut self, noun: &str) -> Value {
         let fields = self.schema.enums[&format!("{noun}OrderField")].clone();
         let wishes: Vec<Value> = (0..self.rng.usize(0..4))
             .map(|_| {
@@ -633,7 +654,6 @@ impl Draft<'_> {
                 }
             })
             .collect();
-        self.orders.push((noun.to_owned(), json!(wishes)));
         json!(wishes)
     }
 
