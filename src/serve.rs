@@ -16,9 +16,7 @@ use actix_server::Server;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::http::Method;
-use actix_web::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER,
-};
+use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName, RETRY_AFTER};
 use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
@@ -195,6 +193,7 @@ fn listen(
         link_key: link_key.clone(),
     };
     let origins = settings.options()?.origins;
+    let headers = settings.cors_headers()?;
     let public_url = settings.public_url();
     let options = settings.options()?;
     let bounds = settings.bounds(files());
@@ -208,7 +207,7 @@ fn listen(
         App::new()
             .app_data(known.clone())
             .wrap(middleware::Compress::default())
-            .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins)))
+            .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins, &headers)))
             .wrap(middleware::from_fn(api::in_flight))
             .wrap(api::headers(&public_url))
             .configure(|config| match &pages {
@@ -345,17 +344,11 @@ pub(crate) fn files() -> u64 {
     *FILES
 }
 
-/// Allows pages of the given origins to call the API (CORS), without cookies.
-fn cross_origin(origins: &[String]) -> Cors {
+/// Allows pages of the given origins to call the API with these request headers (CORS), without cookies.
+fn cross_origin(origins: &[String], headers: &[HeaderName]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::POST])
-        .allowed_headers([
-            ACCEPT,
-            ACCEPT_LANGUAGE,
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("x-request-id"),
-        ])
+        .allowed_headers(headers)
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, CONTENT_DISPOSITION])
         .max_age(3_600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))

@@ -128,8 +128,12 @@ query Scheduler {
   mails(first: 10, orderBy: [{field: CREATED_AT, direction: DESC}]) { totalCount nodes { to subject state reason } }
 }` },
 ];
-// A mail's link names a measure or a case: its tab comes first, before whatever tabs were left open here.
-const asked = new URLSearchParams(location.search).get("id");
+// What the address names comes first, before whatever tabs were left open here: an operation (?query=…&variables=…), or
+// the measure or case of a mail's link (?id=…).
+const address = new URLSearchParams(location.search);
+const linked = address.get("query");
+if (linked) tabs.unshift({ query: linked, variables: address.get("variables") ?? "" });
+const asked = address.get("id");
 const id = asked && /^[a-z]+_\d+$/.test(asked) ? asked : null;
 const forgetful = { getItem: () => null, setItem() {}, removeItem() {}, clear() {}, length: 0 };
 if (id) tabs.unshift({ query: `# 邮件中的整改措施或交办案件：点击运行查看
@@ -146,19 +150,27 @@ query Mail {
     ... on InspectionCase { caseNumber: number summary state dueOn isKey region { name } unit: leadUnit { name } reports { nodes { step text } } }
   }
 }` });
-// Subscriptions come as server-sent events; each event of kind `next` is an answer.
-async function* watch(operation) {
+const failed = (message) => ({ errors: [{ message }] });
+// Subscriptions come as server-sent events; each event of kind `next` is an answer. A refusal is a plain answer.
+async function* watch(operation, headers) {
   const response = await fetch("/graphql", {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "text/event-stream", ...credentials() },
+    headers: { ...credentials(), ...headers, "content-type": "application/json", accept: "text/event-stream" },
     body: JSON.stringify(operation),
   });
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    yield await response.json().catch(() => failed(`订阅失败 · The subscription failed: ${response.status} ${response.statusText}`));
+    return;
+  }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
+      if (done) {
+        yield failed("连接已断开，请重新运行 · The connection was closed: run the subscription again");
+        return;
+      }
       const events = (rest + value).split("\n\n");
       rest = events.pop();
       for (const event of events) {
@@ -176,8 +188,10 @@ const fetcher = (operation, options) => {
   const definitions = options?.documentAST?.definitions ?? [];
   const meant = definitions.find(({ kind, name }) =>
     kind === "OperationDefinition" && (!operation.operationName || name?.value === operation.operationName));
-  return meant?.operation === "subscription" ? watch(operation) : ask(operation, options);
+  // Those of the Headers tab replace the page's own, however they are capitalized.
+  const headers = Object.fromEntries(Object.entries(options?.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+  return meant?.operation === "subscription" ? watch(operation, headers) : ask(operation, { ...options, headers });
 };
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
-  React.createElement(GraphiQL, { fetcher, defaultTabs: tabs, defaultEditorToolsVisibility: false, shouldPersistHeaders: false, ...(id && { storage: forgetful }) })
+  React.createElement(GraphiQL, { fetcher, defaultTabs: tabs, defaultEditorToolsVisibility: false, shouldPersistHeaders: false, ...((id || linked) && { storage: forgetful }) })
 );

@@ -242,6 +242,7 @@ impl Settings {
             ("各项应为主机名或 IP 地址，不含端口", "each must be a host name or an IP address, without a port");
         faults.unless(are_hosts, "hosts", zh, en);
         faults.take(self.proxies());
+        faults.take(self.cors_headers());
         let header = self.proxy_header.to_ascii_lowercase();
         faults.unless(
             ["x-forwarded-for", "forwarded"].contains(&header.as_str()),

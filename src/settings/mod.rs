@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
 use api::{Bounds, Limits, Oidc, Options, Streams};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -137,6 +138,7 @@ pub(crate) struct Settings {
     introspection: bool,
     trusted_documents: PathBuf,
     origins: Vec<String>,
+    cors_headers: Vec<String>,
     hosts: Vec<String>,
     session_idle_minutes: i64,
     second_factor_roles: Vec<String>,
@@ -528,6 +530,20 @@ impl Settings {
             proxies: self.proxies()?,
             proxy_header: self.proxy_header.to_ascii_lowercase(),
         })
+    }
+
+    /// Returns the request headers that pages of other origins may send.
+    pub(crate) fn cors_headers(&self) -> Result<Vec<HeaderName>, Fault> {
+        let read = |name: &String| {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                Fault::new(
+                    "cors_headers",
+                    format!("“{name}”不是请求头的名称，例如 traceparent"),
+                    format!("“{name}” is no name of a request header, such as traceparent"),
+                )
+            })
+        };
+        self.cors_headers.iter().map(read).collect()
     }
 
     /// Reads the trusted documents: a JSON object from id to text, as code generators write it

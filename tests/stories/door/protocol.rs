@@ -151,7 +151,7 @@ fn every_answer_names_its_request() {
 fn pages_of_other_origins_ask_only_where_they_are_listed() {
     let world = World::sqlite();
     let board = "https://board.example.cn";
-    let preflight = |server: &Server, origin: &str| {
+    let preflight_of = |server: &Server, origin: &str, headers: &str| {
         let request = ureq::http::Request::options(format!("{}/graphql", server.base))
             .header("origin", origin)
             .header("access-control-request-method", "POST")
@@ -162,6 +162,9 @@ fn pages_of_other_origins_ask_only_where_they_are_listed() {
         let allowed = response.headers().get("access-control-allow-origin");
         (response.status().as_u16(), allowed.map(|origin| origin.to_str().unwrap().to_owned()))
     };
+    let usual = "content-type, accept-language, x-request-id, authorization, traceparent, tracestate, baggage, \
+                 apollo-require-preflight";
+    let preflight = |server: &Server, origin: &str| preflight_of(server, origin, usual);
     let post = |server: &Server, origin: &str| server.ask(&json!({ "query": ANY }), &[("origin", origin)]);
     let server = world.serve();
     assert_eq!(preflight(&server, board), (403, None));
@@ -174,9 +177,18 @@ fn pages_of_other_origins_ask_only_where_they_are_listed() {
     assert_eq!(answer.header("access-control-allow-credentials"), "", "requests carry no cookies");
     let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
     assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
+    assert_eq!(preflight_of(&server, board, "x-board"), (400, None));
     let stranger = "https://attacker.example";
     assert_eq!(preflight(&server, stranger).1, None);
     assert_eq!(post(&server, stranger).header("access-control-allow-origin"), "");
+    drop(server);
+    let origins = json!([board]).to_string();
+    let server = world.serve_with(&[("RECTIFY_ORIGINS", &origins), ("RECTIFY_CORS_HEADERS", r#"["X-Board"]"#)]);
+    assert_eq!(preflight_of(&server, board, "x-board").0, 200);
+    assert_eq!(preflight(&server, board).0, 400);
+    drop(server);
+    let ran = world.program().args(["serve"]).env("RECTIFY_CORS_HEADERS", r#"["x board"]"#).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 #[test]
