@@ -143,7 +143,8 @@ pub async fn state(db: &DatabaseConnection) -> Result<State, DbErr> {
 }
 
 /// Applies all pending steps in one transaction and returns their names; empty if the database was up to date.
-/// Concurrent calls wait for each other: on PostgreSQL for an advisory lock, on SQLite for the write lock.
+/// Concurrent calls wait for each other: on PostgreSQL for an advisory lock, on SQLite for the write lock. Neither the
+/// wait nor a step has a time limit.
 pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -151,7 +152,7 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     };
     let transaction = db.begin_with_options(options).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
+        transaction.execute_unprepared(&format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})")).await?;
     }
     let pending = pending_names(&Migrator::get_pending_migrations(&transaction).await?);
     if !pending.is_empty() {

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
@@ -23,6 +24,8 @@ pub trait Finisher: Sync {
 
 /// How often a read is repeated on a new connection after the connection turned out to be dead.
 const TRIES: usize = 2;
+/// How long a read waits for a connection. If the database cannot be reached, its caller hears so after this time.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Runs planned statements.
 pub struct Reader {
@@ -35,16 +38,18 @@ pub struct Reader {
 struct Kept {
     idle: Mutex<Vec<PoolConnection<Postgres>>>,
     places: Semaphore,
+    /// How long a statement may take.
+    time: Duration,
     sent: fn(),
 }
 
 impl Reader {
     /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
-    /// SQLite, it keeps none. `sent` is called for each statement that the reader sends on a connection of its own.
-    pub fn new(db: DatabaseConnection, most: usize, sent: fn()) -> Self {
+    /// SQLite, it keeps none. On them, a statement may take `time`; `sent` is called for each.
+    pub fn new(db: DatabaseConnection, most: usize, time: Duration, sent: fn()) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
-        let kept =
-            keeps.then(|| Kept { idle: Mutex::new(Vec::with_capacity(most)), places: Semaphore::new(most), sent });
+        let (idle, places) = (Mutex::new(Vec::with_capacity(most)), Semaphore::new(most));
+        let kept = keeps.then_some(Kept { idle, places, time, sent });
         Self { db, kept }
     }
 
@@ -84,7 +89,7 @@ impl Kept {
             let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => fresh(db).await?,
+                None => self.fresh(db).await?,
             };
             (self.sent)();
             match query(asked)?.fetch_optional(&mut *connection).await {
@@ -105,16 +110,20 @@ impl Kept {
             }
         }
     }
-}
 
-async fn fresh(db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbErr> {
-    let pool = db.get_postgres_connection_pool();
-    let mut connection = pool.acquire().await.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
-    connection.close_on_drop();
-    // Makes PostgreSQL check for a lost client every second and cancel the statement. Servers before version 14, and
-    // those on platforms that do not support the check, refuse the setting and run the statement to its end.
-    let _ = connection.execute("SET client_connection_check_interval = '1s'").await;
-    Ok(connection)
+    /// Takes a connection out of the pool, to be kept.
+    async fn fresh(&self, db: &DatabaseConnection) -> Result<PoolConnection<Postgres>, DbErr> {
+        let away = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+        let acquired = tokio::time::timeout(PATIENCE, db.get_postgres_connection_pool().acquire()).await;
+        let mut connection = acquired.map_err(|_| away(sqlx::Error::PoolTimedOut))?.map_err(away)?;
+        connection.close_on_drop();
+        let limit = format!("SET statement_timeout = {}", self.time.as_millis());
+        connection.execute(AssertSqlSafe(limit)).await.map_err(failed)?;
+        // Makes PostgreSQL check for a lost client every second and cancel the statement. Servers before version 14,
+        // and those on platforms that do not support the check, refuse the setting and run the statement to its end.
+        let _ = connection.execute("SET client_connection_check_interval = '1s'").await;
+        Ok(connection)
+    }
 }
 
 /// Why a statement failed although the statement is correct, so that it may succeed later.

@@ -20,7 +20,9 @@ pub(crate) enum Statistics {
 pub(crate) async fn run(settings: &Settings, statistics: &Statistics) -> Result<(), Failure> {
     let Statistics::Check { mend } = statistics;
     let db = super::current(settings).await?;
-    let differences = kept::differences(&db).await?;
+    let reading = ledger::record::database::begin_to_read(&db).await?;
+    let differences = kept::differences(&reading).await?;
+    reading.rollback().await?;
     if differences == 0 {
         say!("统计数与全面重算一致");
         return Ok(());

@@ -100,6 +100,7 @@ pub(super) async fn connect(
                     None => options,
                 };
                 options.options([
+                    // Reads of the API have less (`max_seconds`); migrations, recounts, seals and the demo have no limit.
                     ("statement_timeout", "300s"),
                     ("idle_in_transaction_session_timeout", "600s"),
                     // The program repeats a fixed set of prepared statements, so each is planned once. JIT compilation

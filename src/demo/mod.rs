@@ -135,6 +135,7 @@ pub(crate) async fn fill(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Made> {
     let transaction = database::begin(db).await?;
+    transaction.without_time_limit().await?;
     if unit::Entity::find().count(&transaction).await? + problem::Entity::find().count(&transaction).await? > 0 {
         let zh = "数据库中已有台账，演示数据只能写入空数据库";
         let en = "the database has a ledger already: the demo's data is only written to an empty database";

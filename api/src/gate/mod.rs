@@ -8,6 +8,7 @@ pub(crate) mod rate;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,7 +17,7 @@ use ledger::people::account::{self, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::work::Acting;
-use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::error::{Code, Refused, failed};
 
@@ -25,6 +26,10 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// For how many milliseconds the gate relies on its last answer that no account exists.
 const FRESH: i64 = 1_000;
+
+/// How long admitting a request may take. It reads a row or two, so if it takes longer, the database cannot be reached
+/// or has no free connection, and the caller hears so rather than waiting as long as a job would.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The principal that a request acts for, with its session.
 #[derive(Debug, Clone)]
@@ -86,8 +91,14 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// Refuses a header that is not `Bearer …`, and a secret that is unknown or expired.
+    /// Refuses a header that is not `Bearer …`, a secret that is unknown or expired, and any request while the database
+    /// does not answer.
     pub(crate) async fn admit(&self, authorization: Option<&str>, is_forwarded: bool) -> Result<Admitted, Refused> {
+        let admitted = tokio::time::timeout(PATIENCE, self.identify(authorization, is_forwarded)).await;
+        admitted.map_err(|_| failed(&DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))?
+    }
+
+    async fn identify(&self, authorization: Option<&str>, is_forwarded: bool) -> Result<Admitted, Refused> {
         let Some(words) = authorization else {
             let principal = if self.is_open(is_forwarded).await? { Principal::local() } else { Principal::nobody() };
             return Ok(Admitted { principal, session: None });

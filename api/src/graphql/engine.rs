@@ -4,6 +4,7 @@
 //! introspection) also go through async-graphql, so that each error has only one wording.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
@@ -34,6 +35,10 @@ use crate::graphql::schema::{Ledger, schema, sdl};
 use crate::graphql::types::Types;
 use crate::noun::FINISHERS;
 use crate::part::payload::watch_denials;
+
+/// How much longer than an operation the database lets a read take. The program ends it first, unless the program has
+/// lost track of it.
+const STATEMENT_MARGIN: Duration = Duration::from_secs(5);
 
 /// Answers GraphQL requests.
 pub(crate) struct Engine {
@@ -83,7 +88,8 @@ struct Ready {
 impl Engine {
     /// Makes an engine from the services and the settings.
     pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
-        let reader = Reader::new(services.db.clone(), services.readers, services.sent);
+        let reader =
+            Reader::new(services.db.clone(), services.readers, policy.limits.time + STATEMENT_MARGIN, services.sent);
         Self {
             schema: schema(policy.introspection),
             types: Types::read(&sdl()),

@@ -127,6 +127,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets the statements that follow take as long as they need, for work whose time grows with the ledger.
+    pub async fn without_time_limit(&self) -> Result<(), DbErr> {
+        if ConnectionTrait::get_database_backend(self) == DbBackend::Postgres {
+            self.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        }
+        Ok(())
+    }
+
     /// Wakes the workers of a queue in this process once the transaction is committed.
     pub(crate) fn wake(&self, queue: &'static Queue) {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(queue);

@@ -115,8 +115,9 @@ pub async fn settle(db: &DatabaseConnection) -> Result<u64> {
     Ok(settled)
 }
 
-/// Counts all figures anew.
+/// Counts all figures anew, without a time limit.
 pub async fn rebuild(db: &Transaction) -> Result<()> {
+    db.without_time_limit().await?;
     let sql = Sql::new(db.get_database_backend(), &[]);
     own::rebuild(db).await?;
     db.execute_unprepared("DELETE FROM figure_delta").await?;
@@ -144,7 +145,9 @@ pub async fn ensure(db: &DatabaseConnection) -> Result<()> {
 }
 
 /// Returns in how many places the stored figures differ from a full recount: none, unless something bypassed the acts.
-pub async fn differences<C: ConnectionTrait>(db: &C) -> Result<i64> {
+/// Takes as long as it needs.
+pub async fn differences(db: &Transaction) -> Result<i64> {
+    db.without_time_limit().await?;
     let sql = Sql::new(db.get_database_backend(), &[]);
     let columns = COUNTS.join(", ");
     let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();

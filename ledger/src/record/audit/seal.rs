@@ -186,7 +186,7 @@ pub async fn newest<C: ConnectionTrait>(db: &C) -> Result<Option<audit_head::Mod
 }
 
 /// Seals the local day that ended at `until`, and returns the new seal, or `None` if the day is sealed already or not
-/// over.
+/// over. Has no time limit, because a day may have many entries.
 ///
 /// Entries have the time at which their request began. A day should therefore be sealed some time after its end, when
 /// none of its requests is still running.
@@ -201,6 +201,7 @@ pub async fn seal(
     key: Option<&Key>,
     now: DateTime<Utc>,
 ) -> Result<Option<audit_head::Model>> {
+    db.without_time_limit().await?;
     let last = newest(db).await?;
     let is_sealed = until > now || last.as_ref().is_some_and(|last| last.until >= until || last.day >= day);
     if let Some(key) = key {
