@@ -16,7 +16,7 @@ use crate::language::Language;
 const MOST_ERRORS: usize = 20;
 
 /// The seconds after which a client may try again when the database is unavailable.
-const AWAY: u64 = 5;
+pub(crate) const AWAY: u64 = 5;
 
 /// The stable codes of errors. `docs/api.md` explains how a client should react to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

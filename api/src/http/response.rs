@@ -10,8 +10,11 @@ use async_graphql::{Response, Value};
 use serde_json::json;
 
 use crate::context::Caller;
-use crate::error::{Code, Refused};
+use crate::error::{AWAY, Code, Refused};
 use crate::graphql::engine::{Answer, Manner};
+
+/// The codes of failures inside the server, the gravest first.
+const FAILURES: [Code; 3] = [Code::Internal, Code::Unavailable, Code::Timeout];
 
 /// A media type of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +114,8 @@ pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
     json!([error])
 }
 
-/// Renders the response of an executed request. Caches may keep the response of a GET request that is the same for all
+/// Renders the response of an executed request. If it failed as a whole, and only inside the server, the status says so
+/// in both media types, so that monitoring and balancers notice; with any data, the status is 200. Caches may keep the response of a GET request that is the same for all
 /// callers.
 pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpResponse {
     let max_age = match &answer {
@@ -121,13 +125,38 @@ pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpRespo
         _ => 0,
     };
     let keeping = if max_age > 0 { format!("public, max-age={max_age}") } else { "no-store".to_owned() };
+    let failure = failure(&answer);
     let (body, of_request) = body(answer);
-    let status = if of_request && media == Media::GraphQl { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    HttpResponse::build(status)
+    let status = match failure {
+        Some(code) => code.status(),
+        None if of_request && media == Media::GraphQl => StatusCode::BAD_REQUEST,
+        None => StatusCode::OK,
+    };
+    let mut response = HttpResponse::build(status);
+    if failure == Some(Code::Unavailable) {
+        response.insert_header((header::RETRY_AFTER, AWAY.to_string()));
+    }
+    response
         .insert_header((header::CACHE_CONTROL, keeping))
         .insert_header((header::VARY, "accept"))
         .content_type(media.content_type())
         .body(body)
+}
+
+/// Returns the gravest code of a response without data whose errors are all failures inside the server; none for any
+/// other response.
+fn failure(answer: &Answer) -> Option<Code> {
+    let Answer::Response(response) = answer else { return None };
+    if response.data != Value::Null {
+        return None;
+    }
+    let mut gravest = None;
+    for error in &response.errors {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        let at = FAILURES.iter().position(|failure| code == Some(&Value::from(failure.as_str())))?;
+        gravest = Some(gravest.map_or(at, |known: usize| known.min(at)));
+    }
+    gravest.map(|at| FAILURES[at])
 }
 
 /// Renders the response of a batch: an array of the responses of its operations.

@@ -189,15 +189,18 @@ fn what_fails_inside_is_not_told(world: &World) {
         world.db().await.execute_unprepared("ALTER TABLE mail RENAME TO hidden").await.unwrap();
     });
     let new = "{ mails { totalCount nodes { subject } } }";
-    for query in [query, new] {
-        let failed = server.ask(&json!({ "query": query }), &[("x-request-id", "click-7")]);
-        assert_eq!(failed.status, 200, "other root fields could have data");
+    for (query, accept) in [(query, "application/json"), (new, "application/graphql-response+json")] {
+        let headers = [("content-type", "application/json"), ("accept", accept), ("x-request-id", "click-7")];
+        let failed = server.send(&headers, &json!({ "query": query }).to_string());
+        assert_eq!((failed.status, failed.header("retry-after")), (500, ""), "{accept}");
         let expected = json!({"data": null, "errors": [{
             "message": "服务内部错误，请稍后重试", "path": ["mails"], "locations": [{"line": 1, "column": 3}],
             "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": "click-7"}}]});
         assert_eq!(failed.json(), expected);
     }
     assert_eq!(ask(&server, "{ problems { totalCount } }").code(), "", "other fields must still work");
+    let partly = ask(&server, "{ node(id: \"mail_1\") { id } problems { totalCount } }");
+    assert_eq!((partly.status, partly.code().as_str()), (200, "INTERNAL_SERVER_ERROR"), "{}", partly.body);
     let log = read(world.log());
     let failure = log.lines().find(|line| line.contains("click-7")).unwrap();
     assert!(failure.contains("mail"), "the log must name the failure under the request's id: {failure}");
