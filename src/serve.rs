@@ -177,8 +177,7 @@ fn listen(
 ) -> Result<(Server, Connections), Failure> {
     let services = Services {
         db: jobs.db.clone(),
-        // Half of the connections; the other half is for mutations, jobs and other uses of the pool.
-        readers: settings.database_connections as usize / 2,
+        readers: database::readers(&jobs.db, settings),
         sent: database::count,
         public_url: settings.public_url().trim_end_matches('/').to_owned(),
         zone: settings.zone(),

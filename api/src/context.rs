@@ -18,7 +18,7 @@ use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::{Plan, Timing, Whom, WhyNot};
 use ledger::work::Acting;
-use planner::{Bilingual, Finish, Reader};
+use planner::{Bilingual, Finish, Lane, Reader};
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use url::Url;
@@ -92,7 +92,7 @@ pub struct Reminding {
 pub struct Services {
     /// The database of the ledger.
     pub db: DatabaseConnection,
-    /// How many connections of the database are kept for reads.
+    /// How many statements that read run at once; on PostgreSQL, so many connections are kept for them.
     pub readers: usize,
     /// Called for each statement that a kept connection sends.
     pub sent: fn(),
@@ -204,6 +204,8 @@ pub struct Limits {
     pub cost: u64,
     /// How long an operation may take.
     pub time: Duration,
+    /// How many operations run at once.
+    pub load: Load,
     /// The most operations of a batch. Batches are refused if it is less than 2.
     pub batch: usize,
     /// The most requests of one address, and of one account, in a minute; 0 for no limit.
@@ -220,6 +222,22 @@ pub struct Limits {
     pub evidence: u64,
     /// The most bytes of memory for parsed documents.
     pub documents: u64,
+}
+
+/// How many operations run at once, and how many may wait for it. Cheap and dear ones are counted apart, so that many
+/// dear ones do not keep the cheap ones waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// The highest load of a cheap operation: its cost, and a surcharge for each search, count and figure.
+    pub cheap: u64,
+    /// The most cheap operations that run at once.
+    pub running: usize,
+    /// The most cheap operations that wait.
+    pub waiting: usize,
+    /// The most dear operations that run at once; never as many as statements that read.
+    pub dear_running: usize,
+    /// The most dear operations that wait.
+    pub dear_waiting: usize,
 }
 
 /// How many connections may stay open.
@@ -292,6 +310,8 @@ pub(crate) struct Request {
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
+    /// How much the operation asks of the database.
+    pub(crate) lane: Lane,
     /// The values that only the program can compute, by their names.
     pub(crate) finishers: &'static [(&'static str, Finishing)],
     pub(crate) link_key: LinkKey,

@@ -19,7 +19,7 @@ mod part;
 
 pub use client::{Client, ImportPlace, Refusal, Session, Submitted, decoded};
 pub use context::{
-    Explain, Explaining, JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services,
+    Explain, Explaining, JobRunning, JobSummary, Limits, Load, Occurrences, Oidc, Options, Reminding, RunJob, Services,
     Simulate, Simulated, Simulating, Streams,
 };
 pub use gate::Clock;

@@ -152,7 +152,9 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     };
     let transaction = db.begin_with_options(options).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(&format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+        transaction
+            .execute_unprepared(&format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"))
+            .await?;
     }
     let pending = pending_names(&Migrator::get_pending_migrations(&transaction).await?);
     if !pending.is_empty() {

@@ -12,7 +12,7 @@ use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Value};
 use serde_json::Value as Json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::plan::{Finish, Segment, Statement};
 
@@ -27,9 +27,20 @@ const TRIES: usize = 2;
 /// How long a read waits for a connection. If the database cannot be reached, its caller hears so after this time.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How much an operation asks of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Little, such as a page of a list.
+    Cheap,
+    /// Much, such as a search through all texts.
+    Dear,
+}
+
 /// Runs planned statements.
 pub struct Reader {
     db: DatabaseConnection,
+    /// The places for dear reads.
+    dear: Semaphore,
     kept: Option<Kept>,
 }
 
@@ -45,12 +56,13 @@ struct Kept {
 
 impl Reader {
     /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
-    /// SQLite, it keeps none. On them, a statement may take `time`; `sent` is called for each.
+    /// SQLite, it keeps none. On them, a statement may take `time`; `sent` is called for each. Dear reads use at most
+    /// `most - 1` connections at once, so that a cheap one finds one.
     pub fn new(db: DatabaseConnection, most: usize, time: Duration, sent: fn()) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
         let (idle, places) = (Mutex::new(Vec::with_capacity(most)), Semaphore::new(most));
         let kept = keeps.then_some(Kept { idle, places, time, sent });
-        Self { db, kept }
+        Self { db, dear: Semaphore::new(dear_places(most)), kept }
     }
 
     /// Returns the kind of database.
@@ -60,8 +72,12 @@ impl Reader {
 
     /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher`
     /// computes the values that the database cannot.
-    pub async fn read(&self, statement: Statement, finisher: &dyn Finisher) -> Result<String, DbErr> {
+    pub async fn read(&self, statement: Statement, lane: Lane, finisher: &dyn Finisher) -> Result<String, DbErr> {
         let Statement { asked, finishes } = statement;
+        let _place = match lane {
+            Lane::Cheap => None,
+            Lane::Dear => Some(place(&self.dear).await?),
+        };
         let data: Option<String> = if let Some(kept) = &self.kept {
             kept.read(&self.db, &asked).await?
         } else {
@@ -80,10 +96,18 @@ impl Reader {
     }
 }
 
+/// Returns how many dear reads run at once where `most` reads do: one fewer, at least one.
+pub fn dear_places(most: usize) -> usize {
+    most.saturating_sub(1).max(1)
+}
+
+async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, DbErr> {
+    places.acquire().await.map_err(|error| DbErr::Custom(error.to_string()))
+}
+
 impl Kept {
     async fn read(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<String>, DbErr> {
-        let place = self.places.acquire().await;
-        let _place = place.map_err(|error| DbErr::Custom(error.to_string()))?;
+        let _place = place(&self.places).await?;
         let mut tries = 0;
         loop {
             let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());

@@ -18,6 +18,8 @@ use crate::{Failure, secret};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Number of connections to SQLite.
+pub(super) const SQLITE_CONNECTIONS: u32 = 4;
 /// How often the log says that the server is still away.
 const TELLING: Duration = Duration::from_secs(5);
 /// How long after an attempt the next one follows.
@@ -68,19 +70,21 @@ pub(super) async fn connect(
         // WAL mode: concurrent readers and one writer at a time; writers wait for each other instead of failing.
         // Two connections stay open. On a full disk, a connection that was closed could not be reopened, not even to
         // read.
-        options.test_before_acquire(false).min_connections(2).max_connections(4).map_sqlx_sqlite_opts(move |options| {
-            options
-                .create_if_missing(creates)
-                .busy_timeout(Duration::from_secs(30))
-                .foreign_keys(true)
-                .pragma("journal_mode", "WAL")
-                // A committed transaction survives a power failure.
-                .pragma("synchronous", "FULL")
-                .pragma("temp_store", "MEMORY")
-                .pragma("cache_size", "-16384")
-                // Figures read large parts of the file; mapped, they are not copied page by page.
-                .pragma("mmap_size", "1073741824")
-        });
+        options.test_before_acquire(false).min_connections(2).max_connections(SQLITE_CONNECTIONS).map_sqlx_sqlite_opts(
+            move |options| {
+                options
+                    .create_if_missing(creates)
+                    .busy_timeout(Duration::from_secs(30))
+                    .foreign_keys(true)
+                    .pragma("journal_mode", "WAL")
+                    // A committed transaction survives a power failure.
+                    .pragma("synchronous", "FULL")
+                    .pragma("temp_store", "MEMORY")
+                    .pragma("cache_size", "-16384")
+                    // Figures read large parts of the file; mapped, they are not copied page by page.
+                    .pragma("mmap_size", "1073741824")
+            },
+        );
         options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
     } else {
         check(&url)?;

@@ -95,6 +95,16 @@ fn newer(url: &str, unknown: &[String]) -> Failure {
     ))
 }
 
+/// Returns how many statements of the API that read may run at once. Half of the connections to PostgreSQL; the other
+/// half is for mutations, jobs and other uses of the pool. SQLite's connections are shared by all of them.
+pub(crate) fn readers(db: &DatabaseConnection, settings: &Settings) -> usize {
+    let readers = match db.get_database_backend() {
+        DbBackend::Postgres => settings.database_connections / 2,
+        _ => connect::SQLITE_CONNECTIONS,
+    };
+    readers as usize
+}
+
 /// Adds one to the count of statements sent.
 pub(crate) fn count() {
     STATEMENTS.fetch_add(1, Ordering::Relaxed);

@@ -48,6 +48,7 @@ pub(crate) fn check_files(settings: &Settings) -> Result<(), Failure> {
 
 impl Settings {
     fn check_numbers(&self, faults: &mut Faults) {
+        let wide = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let ranges = [
             ("grace_days", self.grace_days, 0, 3_650),
             ("overdue_again_after", self.overdue_again_after, 1, 365),
@@ -63,8 +64,11 @@ impl Settings {
             ("retain_mail_days", self.retain_mail_days, 30, 36_500),
             ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),
+            ("max_running", wide(self.max_running), 1, 100_000),
+            ("max_waiting", wide(self.max_waiting), 0, 100_000),
+            ("max_dear_waiting", wide(self.max_dear_waiting), 0, 100_000),
             ("drain_seconds", i64::try_from(self.drain_seconds).unwrap_or(i64::MAX), 0, 300),
-            ("mail_connections", i64::try_from(self.mail_connections).unwrap_or(i64::MAX), 1, 100),
+            ("mail_connections", wide(self.mail_connections), 1, 100),
         ];
         for (name, value, least, most) in ranges {
             let zh = format!("应为 {least} 至 {most}");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
-use api::{Bounds, Limits, Oidc, Options, Streams};
+use api::{Bounds, Limits, Load, Oidc, Options, Streams};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use entity::account::Role;
@@ -155,6 +155,11 @@ pub(crate) struct Settings {
     max_directives: usize,
     max_cost: u64,
     max_seconds: u64,
+    dear_cost: u64,
+    max_running: usize,
+    max_waiting: usize,
+    max_dear_running: usize,
+    max_dear_waiting: usize,
     drain_seconds: u64,
     max_batch: usize,
     max_requests_per_minute: u32,
@@ -505,6 +510,13 @@ impl Settings {
                 directives: self.max_directives,
                 cost: self.max_cost,
                 time: Duration::from_secs(self.max_seconds),
+                load: Load {
+                    cheap: self.dear_cost,
+                    running: self.max_running,
+                    waiting: self.max_waiting,
+                    dear_running: if self.max_dear_running == 0 { usize::MAX } else { self.max_dear_running },
+                    dear_waiting: self.max_dear_waiting,
+                },
                 batch: self.max_batch,
                 requests_per_minute: self.max_requests_per_minute,
                 sign_ins_per_minute: self.max_sign_ins_per_minute,

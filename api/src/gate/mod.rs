@@ -3,6 +3,7 @@
 //! and is anonymous otherwise.
 
 pub(crate) mod credentials;
+pub(crate) mod lanes;
 pub(crate) mod rate;
 
 use std::num::NonZeroU32;

@@ -10,12 +10,12 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned, Value, Variables};
 use async_graphql_value::Value as Syntactic;
-use planner::Selection;
+use planner::{Lane, Selection};
 use quick_cache::sync::Cache;
 
 use crate::context::Limits;
 use crate::error::{Code, Refused};
-use crate::graphql::limits::cost;
+use crate::graphql::limits::{cost, load};
 use crate::graphql::params::Params;
 use crate::graphql::query;
 use crate::graphql::types::{Misfit, Types, root_type};
@@ -239,6 +239,12 @@ impl Operation {
     /// Returns the cost of the operation with these variables, or an upper bound if that is within the limit.
     pub(crate) fn cost(&self, variables: &Variables, types: &Types, limits: &Limits) -> u64 {
         if self.most <= limits.cost { self.most } else { cost(types, self.root, &self.roots, Some(variables)) }
+    }
+
+    /// Returns the lane of the operation, by what it asks of the database.
+    pub(crate) fn lane(&self, variables: &Variables, types: &Types, limits: &Limits) -> Lane {
+        let load = load(types, self.root, &self.roots, variables);
+        if load > limits.load.cheap { Lane::Dear } else { Lane::Cheap }
     }
 }
 

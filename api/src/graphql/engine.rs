@@ -12,13 +12,14 @@ use entity::account::Role;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use planner::{Bilingual, Reader, Selection};
+use planner::{Bilingual, Lane, Reader, Selection};
 use tracing::Instrument;
 
 use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
 use crate::error::{Code, Refused, bounded, failed, finish};
 use crate::gate::Gate;
 use crate::gate::credentials::Queue;
+use crate::gate::lanes::Lanes;
 use crate::gate::rate::Rate;
 use crate::graphql::credentials::{CREDENTIALS, UNGUESSED};
 use crate::graphql::document::{self, Document, Known, Operation};
@@ -54,6 +55,7 @@ pub(crate) struct Engine {
     gate: Arc<Gate>,
     demanding: Arc<[Role]>,
     provider: Option<Arc<Oidc>>,
+    lanes: Lanes,
     /// The queue of operations that check or set a secret.
     credentials: Arc<Queue>,
     /// How many such operations one address may request in a minute.
@@ -82,14 +84,17 @@ struct Ready {
     document: Arc<Document>,
     /// Whether the document is known to be valid, because it was executed or validated before.
     is_known: bool,
+    /// How much the operation asks of the database.
+    lane: Lane,
     asked: Params,
 }
 
 impl Engine {
     /// Makes an engine from the services and the settings.
     pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
-        let reader =
-            Reader::new(services.db.clone(), services.readers, policy.limits.time + STATEMENT_MARGIN, services.sent);
+        let readers = services.readers;
+        let statement_time = policy.limits.time + STATEMENT_MARGIN;
+        let reader = Reader::new(services.db.clone(), readers, statement_time, services.sent);
         Self {
             schema: schema(policy.introspection),
             types: Types::read(&sdl()),
@@ -103,6 +108,7 @@ impl Engine {
             gate,
             demanding: policy.second_factor_roles.clone().into(),
             provider: policy.oidc.clone(),
+            lanes: Lanes::within(policy.limits.load, readers),
             credentials: Queue::new(),
             sign_ins: Rate::per_minute(policy.limits.sign_ins_per_minute),
         }
@@ -128,6 +134,15 @@ impl Engine {
         self.give(self.prepare(asked, caller)?, manner, caller).await
     }
 
+    /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file that
+    /// has begun cannot be refused.
+    pub(crate) async fn answer_on(self: &Arc<Self>, asked: Params, caller: &Caller) -> Result<Answer, Refused> {
+        let ready = self.prepare(asked, caller)?;
+        ready.permit(Manner::Safe)?;
+        let _place = self.lanes.wait(ready.lane, self.limits.time).await?;
+        self.run(ready, caller).await
+    }
+
     /// Answers the operations of a batch one after the other, after all of them have been checked. Refuses a batch in
     /// which more than one operation checks or sets a secret.
     pub(crate) async fn answer_all(
@@ -151,24 +166,16 @@ impl Engine {
     }
 
     async fn give(self: &Arc<Self>, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
-        if ready.subscribes() {
-            return Err(Refused::new(
-                Code::NotAcceptable,
-                "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
-                "subscriptions require Accept: text/event-stream, or the WebSocket at /graphql/ws",
-            ));
+        ready.permit(manner)?;
+        if let Some(field) = ready.credential() {
+            return self.check(field.to_owned(), ready, caller).await;
         }
-        if manner == Manner::Safe && ready.changes() {
-            return Err(Refused::new(
-                Code::MethodNotAllowed,
-                "GET 只能查询，变更请用 POST",
-                "GET is for queries only: use POST for mutations",
-            ));
-        }
-        match ready.credential() {
-            Some(field) => self.check(field.to_owned(), ready, caller).await,
-            None => self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?,
-        }
+        let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
+        self.run(ready, caller).await
+    }
+
+    async fn run(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?
     }
 
     /// Executes an operation that checks or sets a secret, when its turn in the queue has come. The operation continues
@@ -240,14 +247,16 @@ impl Engine {
         let is_known = known.is_some();
         let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
         rights::check(&caller.admitted.principal, document.operation.as_ref())?;
+        let mut lane = Lane::Cheap;
         if let Some(operation) = &document.operation {
             check_variables(&asked.variables)?;
             operation.settle(&mut asked.variables, &self.types);
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
+            lane = operation.lane(&asked.variables, &self.types, &self.limits);
         }
-        Ok(Ready { document, is_known, asked })
+        Ok(Ready { document, is_known, lane, asked })
     }
 
     /// Parses and checks a document that is not known.
@@ -268,7 +277,7 @@ impl Engine {
         if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
             && operation.takes(&ready.asked.variables, &self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
-            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller)).await
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, ready.lane)).await
         {
             return Ok(Answer::Json(json));
         }
@@ -276,7 +285,7 @@ impl Engine {
             && let Some(operation) = &ready.document.operation
             && (ready.is_known || self.validates(&ready, caller).await)
         {
-            self.check_payloads(operation, &ready.asked.variables, &self.request(caller))?;
+            self.check_payloads(operation, &ready.asked.variables, &self.request(caller, ready.lane))?;
         }
         let roots = ready.root_names();
         let span = if ready.changes() { tracing::info_span!("act", fields = roots) } else { tracing::Span::none() };
@@ -322,10 +331,10 @@ impl Engine {
         if let Some(name) = &ready.asked.operation_name {
             execution = execution.operation_name(name);
         }
-        execution.data(self.request(caller)).data(self.feed.clone())
+        execution.data(self.request(caller, ready.lane)).data(self.feed.clone())
     }
 
-    fn request(&self, caller: &Caller) -> Request {
+    fn request(&self, caller: &Caller, lane: Lane) -> Request {
         Request {
             db: self.services.db.clone(),
             public_url: self.services.public_url.clone(),
@@ -339,6 +348,7 @@ impl Engine {
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
+            lane,
             finishers: FINISHERS,
             link_key: self.services.link_key.clone(),
             language: caller.language,
@@ -380,6 +390,25 @@ impl Ready {
     fn max_age(&self) -> i32 {
         let is_shared = self.document.operation.as_ref().is_some_and(rights::is_shared);
         if is_shared { rights::SHARED_FOR } else { 0 }
+    }
+
+    /// Refuses a subscription, and a change that is requested in a manner that must not change anything.
+    fn permit(&self, manner: Manner) -> Result<(), Refused> {
+        if self.subscribes() {
+            return Err(Refused::new(
+                Code::NotAcceptable,
+                "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
+                "subscriptions require Accept: text/event-stream, or the WebSocket at /graphql/ws",
+            ));
+        }
+        if manner == Manner::Safe && self.changes() {
+            return Err(Refused::new(
+                Code::MethodNotAllowed,
+                "GET 只能查询，变更请用 POST",
+                "GET is for queries only: use POST for mutations",
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the root field that checks or sets a secret, if there is one.

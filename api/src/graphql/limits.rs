@@ -168,10 +168,51 @@ pub(crate) fn check_variables(variables: &Variables) -> Result<(), Refused> {
 /// Computes the cost of an operation: each field counts once for every row that the pages around it may contain.
 /// Without `variables`, a page whose size is given by a variable counts as a full one.
 pub(crate) fn cost(types: &Types, owner: &str, selections: &[Selection], variables: Option<&Variables>) -> u64 {
+    total(types, owner, selections, variables, &|_| 1)
+}
+
+/// Computes the load of an operation: its cost, and a surcharge for what makes the database read more than it returns.
+pub(crate) fn load(types: &Types, owner: &str, selections: &[Selection], variables: &Variables) -> u64 {
+    let surcharge = |name: &str, of: &[(&str, u64)]| of.iter().find(|(known, _)| *known == name).map_or(0, |one| one.1);
+    total(types, owner, selections, Some(variables), &|selection| {
+        // Here rather than at the fields themselves, which count once for a page and not for each of its rows.
+        let of_page: u64 = selection.below().iter().map(|field| surcharge(field.name(), OF_PAGE)).sum();
+        let filter = selection.given("filter").and_then(|filter| filter.with(variables));
+        let of_search = if filter.is_some_and(|filter| searches(&filter)) { SEARCH } else { 0 };
+        1 + surcharge(selection.name(), OF_FIELD) + of_page + of_search
+    })
+}
+
+/// The surcharges of fields of a page whose value depends on all rows rather than on those of the page.
+const OF_PAGE: &[(&str, u64)] = &[("totalCount", 500), ("aggregate", 2_500), ("groups", 2_500)];
+/// The surcharges of other fields.
+const OF_FIELD: &[(&str, u64)] = &[("statistics", 1_000)];
+/// The surcharge of a filter that searches through texts.
+const SEARCH: u64 = 5_000;
+
+/// Returns whether a filter searches through texts.
+fn searches(filter: &Value) -> bool {
+    match filter {
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| (name == "search" && *value != Value::Null) || searches(value))
+        }
+        Value::List(list) => list.iter().any(searches),
+        _ => false,
+    }
+}
+
+/// Adds up a number for each field of an operation, once for every row that the pages around it may contain.
+fn total(
+    types: &Types,
+    owner: &str,
+    selections: &[Selection],
+    variables: Option<&Variables>,
+    of_field: &dyn Fn(&Selection) -> u64,
+) -> u64 {
     let of = |selection: &Selection| {
         let ty = types.of_field(selection.condition().unwrap_or(owner), selection.name());
-        let below = cost(types, ty, selection.below(), variables);
-        below.saturating_mul(rows(selection, ty, variables)).saturating_add(1)
+        let below = total(types, ty, selection.below(), variables, of_field);
+        below.saturating_mul(rows(selection, ty, variables)).saturating_add(of_field(selection))
     };
     selections.iter().map(of).fold(0, u64::saturating_add)
 }

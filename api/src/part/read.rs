@@ -32,7 +32,8 @@ impl Plan {
     pub(crate) async fn run(self, request: &Request) -> Result<String, Error> {
         match self {
             Self::Statement(statement) => {
-                request.reader.read(statement, &Completing(request)).await.map_err(|failure| masked(&failure))
+                let finisher = Completing(request);
+                request.reader.read(statement, request.lane, &finisher).await.map_err(|failure| masked(&failure))
             }
             Self::Constant(json) => Ok(json.to_owned()),
         }

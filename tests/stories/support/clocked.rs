@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
-use api::{Limits, Oidc, Options, Services, Streams};
+use api::{Limits, Load, Oidc, Options, Services, Streams};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::account::Role;
 
@@ -130,6 +130,7 @@ fn policy() -> Options {
             directives: 100,
             cost: 10_000_000,
             time: Duration::from_secs(30),
+            load: Load { cheap: 2_000, running: 100, waiting: 100, dear_running: 1, dear_waiting: 100 },
             batch: 0,
             requests_per_minute: 0,
             sign_ins_per_minute: 0,
