@@ -92,11 +92,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { command, flags } = arguments;
     let is_server = matches!(command, Command::Serve { .. });
     let settings = Settings::read(&flags);
-    let is_json = settings.as_ref().is_ok_and(|settings| settings.log_format == "json");
+    let is_json = match &settings {
+        Ok(settings) => settings.logs_json(),
+        // The settings could not be read, so only the environment tells.
+        Err(_) => std::env::var("RECTIFY_LOG_FORMAT").is_ok_and(|format| format == "json"),
+    };
     let Err(failure) = settings.and_then(|settings| begin(command, &settings)) else { return ExitCode::SUCCESS };
     // A log collector parses every line of a server's JSON log, including the last; a person reads other commands.
     if is_server && is_json && tracing::dispatcher::has_been_set() {
         tracing::error!(%failure, "the server has failed");
+    } else if is_server && is_json {
+        eprintln!("{}", telemetry::entry("ERROR", &failure.to_string()));
     } else {
         eprintln!("{failure}");
     }
@@ -120,7 +126,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Demo(demo) => demo::run(settings, &demo).await,
         Command::Region(region) => region::run(settings, region).await,
         Command::Unit(unit) => unit::run(settings, unit).await,
-        Command::Import(import) => import::run(settings, import).await,
+        Command::Import(import) => Box::pin(import::run(settings, import)).await,
         Command::Export(export) => export::run(settings, &export).await,
         Command::Report(report) => export::report(settings, &report).await,
         Command::Job(job) => job::run(settings, job).await,

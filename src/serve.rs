@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::future::ready;
 use std::io;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -20,7 +19,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName, RETRY_AFTER};
 use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
-use api::{Api, Connection, Connections, Probe, Services};
+use api::{Api, Connection, Connections, Observing, Probe, Services};
 use chrono::{DateTime, SecondsFormat, Utc};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
@@ -33,7 +32,7 @@ use workbook::Imports;
 use crate::command::jobs_context;
 use crate::database::{self, Health, Use};
 use crate::settings::{self, Settings};
-use crate::{Failure, clock, say};
+use crate::{Failure, clock, telemetry};
 
 /// The parts of the service that this process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -113,7 +112,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
         }
         Some((server, connections)) => {
             tracing::info!(address = %settings.listen, "the API is listening");
-            say!("整改台账已启动：{}/，接口 {0}/graphql，GraphiQL {0}/graphiql", settings.public_url());
+            let url = settings.public_url();
+            telemetry::tell(settings, &format!("整改台账已启动：{url}/，接口 {url}/graphql，GraphiQL {url}/graphiql"));
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
@@ -155,12 +155,11 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
     }
     // Standard output rather than the log, because logs are stored and forwarded.
     if let Some(code) = ledger::people::account::set_up::create_code(db, clock::now()).await? {
-        // Not `say!`: a closed pipe must not end the server.
-        let _ = writeln!(
-            std::io::stdout(),
+        let words = format!(
             "尚无账户。请用一次性初始化代码创建第一个管理员（24 小时内有效）：{code}\n\
              There is no account yet. One-time set-up code for the first administrator (createFirstAccount): {code}"
         );
+        telemetry::tell(settings, &words);
     }
     Ok(())
 }
@@ -178,7 +177,7 @@ fn listen(
     let services = Services {
         db: jobs.db.clone(),
         readers: database::readers(&jobs.db, settings),
-        sent: database::count,
+        sent: database::sent,
         public_url: settings.public_url().trim_end_matches('/').to_owned(),
         zone: settings.zone(),
         grace_days: settings.grace_days,
@@ -199,15 +198,22 @@ fn listen(
     let connections = Connections::new(bounds, &options.proxies, &options.proxy_header);
     let known = web::Data::new(connections.clone());
     let kept = connections.clone();
+    let observing = web::Data::new(Observing {
+        logs: settings.has_access_log(),
+        proxies: options.proxies.clone(),
+        proxy_header: options.proxy_header.clone(),
+    });
     let api = Api::new(services, options, readiness);
     let routes = api.routes();
     let pages = if settings.has_desk() { Some(desk(settings, &api)?) } else { None };
     let app = move || {
         App::new()
             .app_data(known.clone())
+            .app_data(observing.clone())
             .wrap(middleware::Compress::default())
             .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins, &headers)))
             .wrap(middleware::from_fn(api::in_flight))
+            .wrap(middleware::from_fn(api::observe))
             .wrap(api::headers(&public_url))
             .configure(|config| match &pages {
                 Some(pages) => pages.clone()(config),
@@ -385,7 +391,7 @@ async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Sche
         );
     }
     if let Some(folder) = jobs.post.folder() {
-        say!("邮件写入文件夹：{}（.eml 与 .html）", folder.display());
+        telemetry::tell(settings, &format!("邮件写入文件夹：{}（.eml 与 .html）", folder.display()));
     }
     Scheduler::start(jobs).await.map_err(|error| Failure::Rejected(format!("定时器无法启动：{error}")))
 }

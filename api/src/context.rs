@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -24,6 +24,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::coded;
+use crate::gate::lanes::Load;
 use crate::gate::{Admitted, Clock, Gate};
 use crate::language::Language;
 
@@ -94,8 +95,8 @@ pub struct Services {
     pub db: DatabaseConnection,
     /// How many statements that read run at once; on PostgreSQL, so many connections are kept for them.
     pub readers: usize,
-    /// Called for each statement that a kept connection sends.
-    pub sent: fn(),
+    /// Called with each statement that a kept connection has sent, and the time that it took.
+    pub sent: fn(&str, Duration),
     /// The public address of this program, without a trailing slash.
     pub public_url: String,
     /// The time zone of the ledger.
@@ -224,22 +225,6 @@ pub struct Limits {
     pub documents: u64,
 }
 
-/// How many operations run at once, and how many may wait for it. Cheap and dear ones are counted apart, so that many
-/// dear ones do not keep the cheap ones waiting.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// The highest load of a cheap operation: its cost, and a surcharge for each search, count and figure.
-    pub cheap: u64,
-    /// The most cheap operations that run at once.
-    pub running: usize,
-    /// The most cheap operations that wait.
-    pub waiting: usize,
-    /// The most dear operations that run at once; never as many as statements that read.
-    pub dear_running: usize,
-    /// The most dear operations that wait.
-    pub dear_waiting: usize,
-}
-
 /// How many connections may stay open.
 #[derive(Debug, Clone, Copy)]
 pub struct Streams {
@@ -262,11 +247,24 @@ pub(crate) fn is_safe(address: &Url) -> bool {
     address.scheme() == "https" || (address.scheme() == "http" && is_here)
 }
 
+/// What is known about a request, for the log. Handlers add to it what they find out.
+#[derive(Debug)]
+pub(crate) struct Noted {
+    /// The id of the request.
+    pub(crate) id: String,
+    /// The account that the request was admitted for.
+    pub(crate) account: OnceLock<i64>,
+    /// The registered name of its first GraphQL operation.
+    pub(crate) operation: OnceLock<String>,
+}
+
 /// The caller of a request: what the head of the request says about them, and whom the gate has admitted.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) language: Language,
     pub(crate) request_id: String,
+    /// What is known about the request, for the log.
+    pub(crate) noted: Arc<Noted>,
     pub(crate) address: Option<IpAddr>,
     /// Whether a proxy has forwarded the request.
     pub(crate) is_forwarded: bool,
@@ -288,7 +286,12 @@ impl Caller {
 
     /// Returns the log span that encloses everything that is logged while the request is answered.
     pub(crate) fn span(&self) -> tracing::Span {
-        tracing::error_span!("request", id = self.request_id)
+        tracing::error_span!(
+            "request",
+            id = self.request_id,
+            address = self.address.map(tracing::field::display),
+            operation = self.noted.operation.get()
+        )
     }
 }
 

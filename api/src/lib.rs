@@ -14,15 +14,17 @@ mod gate;
 mod graphql;
 mod http;
 mod language;
+mod metrics;
 mod noun;
 mod part;
 
 pub use client::{Client, ImportPlace, Refusal, Session, Submitted, decoded};
 pub use context::{
-    Explain, Explaining, JobRunning, JobSummary, Limits, Load, Occurrences, Oidc, Options, Reminding, RunJob, Services,
+    Explain, Explaining, JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services,
     Simulate, Simulated, Simulating, Streams,
 };
 pub use gate::Clock;
+pub use gate::lanes::Load;
 pub use graphql::listing::{Column, ColumnKind};
 pub use graphql::schema::sdl;
 pub use http::briefing::BriefingFormat;
@@ -30,6 +32,7 @@ pub use http::connections::{Bounds, Connection, Connections, in_flight};
 pub use http::export::{Listing, TableFormat};
 pub use http::form::form;
 pub use http::headers::{headers, is_https};
+pub use http::observe::{Observing, observe};
 pub use http::request::is_loopback;
 pub use http::routes::{Api, readiness};
 pub use http::state::Probe;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
@@ -26,6 +26,9 @@ pub trait Finisher: Sync {
 const TRIES: usize = 2;
 /// How long a read waits for a connection. If the database cannot be reached, its caller hears so after this time.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Called with each statement that was sent, and the time that it took.
+pub type Sent = fn(&str, Duration);
 
 /// How much an operation asks of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +54,14 @@ struct Kept {
     places: Semaphore,
     /// How long a statement may take.
     time: Duration,
-    sent: fn(),
+    sent: Sent,
 }
 
 impl Reader {
     /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
     /// SQLite, it keeps none. On them, a statement may take `time`; `sent` is called for each. Dear reads use at most
     /// `most - 1` connections at once, so that a cheap one finds one.
-    pub fn new(db: DatabaseConnection, most: usize, time: Duration, sent: fn()) -> Self {
+    pub fn new(db: DatabaseConnection, most: usize, time: Duration, sent: Sent) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
         let (idle, places) = (Mutex::new(Vec::with_capacity(most)), Semaphore::new(most));
         let kept = keeps.then_some(Kept { idle, places, time, sent });
@@ -115,8 +118,10 @@ impl Kept {
                 Some(connection) => connection,
                 None => self.fresh(db).await?,
             };
-            (self.sent)();
-            match query(asked)?.fetch_optional(&mut *connection).await {
+            let begun = Instant::now();
+            let row = query(asked)?.fetch_optional(&mut *connection).await;
+            (self.sent)(&asked.sql, begun.elapsed());
+            match row {
                 Ok(row) => {
                     if let Ok(mut idle) = self.idle.lock() {
                         idle.push(connection);

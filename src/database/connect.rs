@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ledger::file::storage::create_private_folder;
@@ -12,7 +13,7 @@ use sea_orm::{ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbEr
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::count;
+use super::sent;
 use crate::settings::{self, Fault, Settings};
 use crate::{Failure, secret};
 
@@ -125,7 +126,8 @@ pub(super) async fn connect(
         };
         refused(&url, &secret::scrubbed(&why, given.as_ref()))
     })?;
-    db.set_metric_callback(|_| count());
+    super::SLOW.store(settings.log_slow_ms, Ordering::Relaxed);
+    db.set_metric_callback(|done| sent(&done.statement.sql, done.elapsed));
     Ok(db)
 }
 

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use entity::schedule;
 use ledger::record::database::{Trouble, trouble};
 use scheduler::JOBS;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, Statement,
+};
 
 /// Checks whether the database answers and accepts writes. Runs a test write at most every few seconds, however often
 /// it is called.
@@ -17,6 +19,25 @@ pub(crate) struct Health {
     /// Held while a test write runs, so that there is only one at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     known: Arc<Mutex<Known>>,
+    /// When the outbox was last counted, and the result.
+    counted: Arc<Mutex<Option<(Instant, Outbox)>>>,
+}
+
+/// Mails that are not sent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outbox {
+    pub(crate) queued: i64,
+    pub(crate) sending: i64,
+    pub(crate) failed: i64,
+    /// When the oldest that waits was queued.
+    pub(crate) oldest: Option<DateTime<Utc>>,
+}
+
+/// Connections of the pool.
+pub(crate) struct Pool {
+    pub(crate) size: i64,
+    pub(crate) idle: i64,
+    pub(crate) most: i64,
 }
 
 /// Result of the last test write, and the start of one that is running.
@@ -34,6 +55,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const HOLDS: Duration = Duration::from_secs(5);
 /// How long a failed test write stays valid.
 const HOLDS_NOT: Duration = Duration::from_secs(1);
+/// How long a count of the outbox stays valid.
+const COUNT_HOLDS: Duration = Duration::from_secs(15);
+/// Counts the outbox. The conditions are those of its partial indexes; mails that were sent are not read.
+const COUNT_OUTBOX: &str = "SELECT state, count(*) AS mails, min(created_at) AS oldest FROM mail \
+    WHERE state IN ('QUEUED', 'SENDING') GROUP BY state \
+    UNION ALL SELECT 'FAILED', count(*), NULL FROM mail WHERE state = 'FAILED'";
 /// A test write that takes longer than this counts as failed, for example on a network drive that hangs. On SQLite it
 /// may have to wait for an import to finish, which takes less.
 const STUCK: Duration = Duration::from_mins(2);
@@ -42,7 +69,7 @@ impl Health {
     pub(crate) fn new(mut db: DatabaseConnection) -> Self {
         // Its statements are not counted among those of the ledger.
         db.set_metric_callback(|_| {});
-        Self { db, turn: Arc::default(), known: Arc::default() }
+        Self { db, turn: Arc::default(), known: Arc::default(), counted: Arc::default() }
     }
 
     /// Runs the check. The error is a short English description of what is wrong.
@@ -103,6 +130,54 @@ impl Health {
             }
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Counts the mails that are not sent; the last count if they cannot be counted.
+    pub(crate) async fn outbox(&self) -> Outbox {
+        let last = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, last) = last.unzip();
+        if at.is_some_and(|at| at.elapsed() < COUNT_HOLDS) {
+            return last.unwrap_or_default();
+        }
+        match tokio::time::timeout(PATIENCE, self.count_outbox()).await {
+            Ok(Ok(outbox)) => {
+                *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), outbox));
+                outbox
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the outbox could not be counted");
+                last.unwrap_or_default()
+            }
+            Err(_) => last.unwrap_or_default(),
+        }
+    }
+
+    async fn count_outbox(&self) -> Result<Outbox, DbErr> {
+        let mut outbox = Outbox::default();
+        let counting = Statement::from_string(self.db.get_database_backend(), COUNT_OUTBOX);
+        for row in self.db.query_all_raw(counting).await? {
+            let mails = row.try_get("", "mails")?;
+            let oldest: Option<DateTime<Utc>> = row.try_get("", "oldest")?;
+            match row.try_get::<String>("", "state")?.as_str() {
+                "QUEUED" => outbox.queued = mails,
+                "SENDING" => outbox.sending = mails,
+                _ => outbox.failed = mails,
+            }
+            outbox.oldest = outbox.oldest.into_iter().chain(oldest).min();
+        }
+        Ok(outbox)
+    }
+
+    /// Returns how many connections the pool has.
+    pub(crate) fn pool(&self) -> Pool {
+        let (size, idle, most) = if self.db.get_database_backend() == DbBackend::Postgres {
+            let pool = self.db.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        } else {
+            let pool = self.db.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        };
+        Pool { size: size.into(), idle: idle as i64, most: most.into() }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

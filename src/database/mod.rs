@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::State;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbBackend};
 
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
 use crate::settings::Settings;
-use crate::{Failure, secret};
+use crate::{Failure, metrics, secret};
 
-/// Number of SQL statements that this process has sent; exported at `/metrics`.
-pub(crate) static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+/// Milliseconds from which a statement is logged as slow; 0: never.
+static SLOW: AtomicU64 = AtomicU64::new(0);
+/// Most characters of a slow statement in the log.
+const MOST_LOGGED: usize = 4_000;
 
 /// What a command may do to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +107,26 @@ pub(crate) fn readers(db: &DatabaseConnection, settings: &Settings) -> usize {
     readers as usize
 }
 
-/// Adds one to the count of statements sent.
-pub(crate) fn count() {
-    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+/// Counts a statement, and logs it if it was slow: with placeholders for the values that were bound to it.
+pub(crate) fn sent(sql: &str, elapsed: Duration) {
+    metrics::statement(elapsed);
+    let slow = SLOW.load(Ordering::Relaxed);
+    if slow > 0 && elapsed >= Duration::from_millis(slow) {
+        let statement = without_values(sql);
+        tracing::warn!(milliseconds = elapsed.as_millis() as u64, statement, "a slow statement");
+    }
+}
+
+/// Returns a statement without the texts that are written in it, as far as it is logged.
+fn without_values(sql: &str) -> String {
+    let mut is_text = false;
+    let kept = sql.chars().filter_map(|letter| {
+        is_text ^= letter == '\'';
+        match (letter, is_text) {
+            ('\'', true) => Some('?'),
+            ('\'', false) | (_, true) => None,
+            (letter, false) => Some(letter),
+        }
+    });
+    kept.take(MOST_LOGGED).collect()
 }

@@ -51,6 +51,16 @@ enum Switch {
     Off,
 }
 
+/// Whether each request is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AccessLog {
+    On,
+    Off,
+    /// If the log is JSON.
+    Auto,
+}
+
 /// The effective settings. `config.default.toml` documents each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,8 +117,10 @@ pub(crate) struct Settings {
     time_zone: String,
     /// Log filter, in the syntax of [`tracing_subscriber::EnvFilter`].
     pub(crate) log: String,
-    /// Log format: `text` or `json`.
-    pub(crate) log_format: String,
+    log_format: String,
+    access_log: AccessLog,
+    /// Milliseconds from which a statement is logged as slow; 0: never.
+    pub(crate) log_slow_ms: u64,
     metrics_listen: String,
     audit_key_file: PathBuf,
     audit_old_key_files: Vec<PathBuf>,
@@ -217,6 +229,20 @@ impl Settings {
         check::check(&settings, &mut faults);
         faults.placed(|name| sources.place(name)).done()?;
         Ok(settings)
+    }
+
+    /// Returns whether the log is JSON.
+    pub(crate) fn logs_json(&self) -> bool {
+        self.log_format == "json"
+    }
+
+    /// Returns whether each request is logged.
+    pub(crate) fn has_access_log(&self) -> bool {
+        match self.access_log {
+            AccessLog::On => true,
+            AccessLog::Off => false,
+            AccessLog::Auto => self.logs_json(),
+        }
     }
 
     /// Returns the language of mails to recipients who have none of their own.

@@ -7,11 +7,27 @@ use std::time::Duration;
 use planner::{Lane, dear_places};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::context::Load;
 use crate::error::{Code, Refused};
+use crate::metrics::{self, Counted};
 
 /// The seconds after which a refused caller may try again.
 const SOON: u64 = 2;
+
+/// How many operations run at once, and how many may wait for it. Cheap and dear ones are counted apart, so that many
+/// dear ones do not keep the cheap ones waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// The highest load of a cheap operation: its cost, and a surcharge for each search, count and figure.
+    pub cheap: u64,
+    /// The most cheap operations that run at once.
+    pub running: usize,
+    /// The most cheap operations that wait.
+    pub waiting: usize,
+    /// The most dear operations that run at once; never as many as statements that read.
+    pub dear_running: usize,
+    /// The most dear operations that wait.
+    pub dear_waiting: usize,
+}
 
 /// The two lanes.
 pub(crate) struct Lanes {
@@ -26,7 +42,10 @@ struct Places {
 }
 
 /// The permission to run an operation, until this is dropped.
-pub(crate) struct Place<'a>(#[expect(dead_code, reason = "held until the operation ends")] SemaphorePermit<'a>);
+pub(crate) struct Place<'a> {
+    _place: SemaphorePermit<'a>,
+    _counted: Counted,
+}
 
 impl Lanes {
     /// Makes the lanes for a database that runs `readers` statements that read at once.
@@ -42,18 +61,21 @@ impl Lanes {
     pub(crate) async fn enter(&self, lane: Lane, time: Duration) -> Result<Place<'_>, Refused> {
         let places = self.places(lane);
         if let Ok(place) = places.running.try_acquire() {
-            return Ok(Place(place));
+            return Ok(Place { _place: place, _counted: metrics::running(lane) });
         }
-        let _waiting = places.waiting.try_acquire().map_err(|_| full())?;
+        let _waiting = places.waiting.try_acquire().map_err(|_| full(lane))?;
         self.wait(lane, time).await
     }
 
     /// Waits for a place however many others wait, at most for `time`: for an operation that goes on with a file that
     /// is being sent.
     pub(crate) async fn wait(&self, lane: Lane, time: Duration) -> Result<Place<'_>, Refused> {
-        match tokio::time::timeout(time, self.places(lane).running.acquire()).await {
-            Ok(Ok(place)) => Ok(Place(place)),
-            _ => Err(full()),
+        let waiting = metrics::waiting(lane);
+        let place = tokio::time::timeout(time, self.places(lane).running.acquire()).await;
+        drop(waiting);
+        match place {
+            Ok(Ok(place)) => Ok(Place { _place: place, _counted: metrics::running(lane) }),
+            _ => Err(full(lane)),
         }
     }
 
@@ -65,7 +87,8 @@ impl Lanes {
     }
 }
 
-fn full() -> Refused {
+fn full(lane: Lane) -> Refused {
+    metrics::shed(lane);
     Refused {
         retry_after: Some(SOON),
         ..Refused::new(

@@ -31,6 +31,7 @@ pub(crate) struct Document {
 /// One operation of a document.
 pub(crate) struct Operation {
     pub(crate) kind: OperationType,
+    pub(crate) name: Option<String>,
     variables: Vec<Variable>,
     pub(crate) roots: Vec<Selection>,
     /// Whether the planner can execute the operation without the library.
@@ -93,7 +94,7 @@ impl Document {
             Some(name) => named.find(|(known, _)| known.map(Name::as_str) == Some(name)),
             None => named.next().filter(|_| named.next().is_none()),
         };
-        let operation = found.map(|(_, found)| {
+        let operation = found.map(|(name, found)| {
             let roots = Selection::roots(&found.node.selection_set.node, &parsed.fragments);
             let root = root_type(found.node.ty);
             let variables = found.node.variable_definitions.iter().map(|given| Variable {
@@ -104,6 +105,7 @@ impl Document {
             });
             Operation {
                 kind: found.node.ty,
+                name: name.map(ToString::to_string),
                 variables: variables.collect(),
                 is_planned: found.node.ty == OperationType::Query
                     && roots.iter().all(|root| query::is_planned(root.name())),

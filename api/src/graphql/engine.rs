@@ -4,7 +4,7 @@
 //! introspection) also go through async-graphql, so that each error has only one wording.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
@@ -34,6 +34,7 @@ use crate::graphql::query;
 use crate::graphql::rights;
 use crate::graphql::schema::{Ledger, schema, sdl};
 use crate::graphql::types::Types;
+use crate::metrics;
 use crate::noun::FINISHERS;
 use crate::part::payload::watch_denials;
 
@@ -89,9 +90,24 @@ struct Ready {
     asked: Params,
 }
 
+/// A query or mutation under way, whose time is counted when this is dropped.
+struct Timed {
+    kind: OperationType,
+    begun: Instant,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        if self.kind != OperationType::Subscription {
+            metrics::operation_time(self.kind, self.begun);
+        }
+    }
+}
+
 impl Engine {
     /// Makes an engine from the services and the settings.
     pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
+        metrics::begin();
         let readers = services.readers;
         let statement_time = policy.limits.time + STATEMENT_MARGIN;
         let reader = Reader::new(services.db.clone(), readers, statement_time, services.sent);
@@ -134,11 +150,12 @@ impl Engine {
         self.give(self.prepare(asked, caller)?, manner, caller).await
     }
 
-    /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file that
-    /// has begun cannot be refused.
+    /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file
+    /// that has begun cannot be refused.
     pub(crate) async fn answer_on(self: &Arc<Self>, asked: Params, caller: &Caller) -> Result<Answer, Refused> {
         let ready = self.prepare(asked, caller)?;
         ready.permit(Manner::Safe)?;
+        let _timed = self.note(&ready, caller);
         let _place = self.lanes.wait(ready.lane, self.limits.time).await?;
         self.run(ready, caller).await
     }
@@ -167,11 +184,23 @@ impl Engine {
 
     async fn give(self: &Arc<Self>, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
         ready.permit(manner)?;
+        let _timed = self.note(&ready, caller);
         if let Some(field) = ready.credential() {
             return self.check(field.to_owned(), ready, caller).await;
         }
         let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
         self.run(ready, caller).await
+    }
+
+    /// Counts an operation, and notes its name if it is registered. Its time is counted when the result is dropped.
+    fn note(&self, ready: &Ready, caller: &Caller) -> Option<Timed> {
+        let operation = ready.document.operation.as_ref()?;
+        let name = operation.name.as_deref().filter(|_| self.persisted.is_closed());
+        metrics::operation(operation.kind, name);
+        if let Some(name) = name {
+            let _ = caller.noted.operation.set(name.to_owned());
+        }
+        Some(Timed { kind: operation.kind, begun: Instant::now() })
     }
 
     async fn run(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
@@ -223,6 +252,8 @@ impl Engine {
             let once = async move { engine.give(ready, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
+        self.note(&ready, &caller);
+        let counted = metrics::subscription();
         let begun = Begun::default();
         let execution = self.execution(&ready, &caller).data(begun.clone());
         let mut events = self.schema.execute_stream(execution).boxed();
@@ -236,7 +267,11 @@ impl Engine {
             () = tokio::time::sleep(self.limits.time) => return Err(self.timed_out()),
         };
         let events = stream::iter(first).chain(events);
-        Ok(events.map(move |response| Ok(Answer::Response(worded(response, &caller)))).boxed())
+        let answer = move |response| {
+            let _counted = &counted;
+            Ok(Answer::Response(worded(response, &caller)))
+        };
+        Ok(events.map(answer).boxed())
     }
 
     /// Finds or reads the document, checks it against the limits and the rights of the caller, and completes the

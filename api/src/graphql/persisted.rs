@@ -36,6 +36,11 @@ impl Persisted {
         Self { trusted, remembered: Cache::new(REMEMBERED) }
     }
 
+    /// Returns whether only trusted documents are executed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.trusted.is_some()
+    }
+
     /// Adds the text of the document to a request that has only its hash, and refuses documents that may not be
     /// executed.
     pub(crate) fn resolve(&self, asked: &mut Params) -> Result<(), Refused> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::{self, StreamExt};
 
@@ -28,11 +28,7 @@ pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: 
             "accept application/graphql-response+json, application/json or text/event-stream",
         ))
     };
-    let mut response = answered.unwrap_or_else(|refused| refuse(&refused, accepted.unwrap_or(Media::Json), &caller));
-    if let Ok(id) = caller.request_id.parse() {
-        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), id);
-    }
-    response
+    answered.unwrap_or_else(|refused| refuse(&refused, accepted.unwrap_or(Media::Json), &caller))
 }
 
 async fn answer(

@@ -149,7 +149,7 @@ pub(crate) async fn respond(
     let packed = rt::task::spawn_blocking(pack).await;
     let bytes = packed.map_err(|failure| Unserved::masked(&failure))??;
     drop(working);
-    Ok(send(caller, (&name, media_type), bytes, leaving))
+    Ok(send((&name, media_type), bytes, leaving))
 }
 
 fn missing(zh: &str, en: &str) -> Unserved {

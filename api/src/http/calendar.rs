@@ -49,5 +49,5 @@ async fn give(
         Language::Chinese => "整改时限",
     };
     let text = ics::calendar(name, &services.public_url, &deadlines, now);
-    Ok(answer(StatusCode::OK, caller).content_type("text/calendar; charset=utf-8").body(text))
+    Ok(answer(StatusCode::OK).content_type("text/calendar; charset=utf-8").body(text))
 }

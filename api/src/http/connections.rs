@@ -28,6 +28,7 @@ use crate::gate::rate::network;
 use crate::http::places::{Full, Place, Places};
 use crate::http::request::{self, is_proxy};
 use crate::http::transfer::is_too_slow;
+use crate::metrics::{self, Counted};
 
 /// How long a connection may be without a request under way. This covers both waiting for the next request and
 /// receiving its head.
@@ -149,6 +150,7 @@ pub struct Connection<I> {
     /// The number of the current request.
     request: u64,
     _place: Place<Party>,
+    _counted: Counted,
 }
 
 impl<I> Connection<I> {
@@ -164,6 +166,7 @@ impl<I> Connection<I> {
             written: 0,
             request: 0,
             _place: place,
+            _counted: metrics::connection(),
         }
     }
 

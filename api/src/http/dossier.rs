@@ -52,7 +52,7 @@ async fn pack(
         }
         other => Unserved::masked(&other),
     })?;
-    let mut answer = attachment(caller, &dossier.file_name, "application/zip");
+    let mut answer = attachment(&dossier.file_name, "application/zip");
     let (sender, receiver) = mpsc::channel(2);
     let is_whole = Arc::new(AtomicBool::new(false));
     let told = is_whole.clone();

@@ -87,7 +87,7 @@ async fn give(
             tracing::error!(error = error as &dyn std::error::Error, evidence = key, "the download of a file failed");
         }
     });
-    let mut answer = attachment(caller, &row.name, media_type);
+    let mut answer = attachment(&row.name, media_type);
     if signed.key.is_some() && is_drawn(media_type) {
         // A photograph is shown, not saved.
         answer.insert_header((CONTENT_DISPOSITION, "inline"));

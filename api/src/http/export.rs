@@ -148,10 +148,10 @@ pub(crate) async fn respond(
             let packed = rt::task::spawn_blocking(move || table.bytes()).await;
             let bytes = packed.map_err(|failure| Unserved::masked(&failure))??;
             drop(working);
-            Ok(send(caller, (&name, XLSX), bytes, leaving))
+            Ok(send((&name, XLSX), bytes, leaving))
         }
         TableFormat::Csv => {
-            let mut answer = attachment(caller, &name("csv"), "text/csv; charset=utf-8");
+            let mut answer = attachment(&name("csv"), "text/csv; charset=utf-8");
             let mut reading = Reading::new(state.clone(), caller.clone(), listing, MOST_CSV);
             // What is wrong with the request shows in the first page, before the status is sent.
             let mut head = workbook::csv_head(&headings)?;
@@ -170,16 +170,11 @@ pub(crate) async fn respond(
 }
 
 /// Sends a file with a name and a media type in pieces, as fast as the client reads it, and holds a place meanwhile.
-pub(crate) fn send(
-    caller: &Caller,
-    (name, media_type): (&str, &str),
-    bytes: Vec<u8>,
-    place: Place<Holder>,
-) -> HttpResponse {
+pub(crate) fn send((name, media_type): (&str, &str), bytes: Vec<u8>, place: Place<Holder>) -> HttpResponse {
     let (size, bytes) = (bytes.len() as u64, Bytes::from(bytes));
     let pieces = (0..bytes.len()).step_by(PIECE).map(move |at| bytes.slice(at..bytes.len().min(at + PIECE)));
     let sent = paced(stream::iter(pieces.map(Ok::<_, std::io::Error>)), place);
-    attachment(caller, name, media_type).body(SizedStream::new(size, sent))
+    attachment(name, media_type).body(SizedStream::new(size, sent))
 }
 
 /// A list that is read page by page.

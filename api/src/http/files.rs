@@ -142,7 +142,7 @@ impl Files {
 }
 
 /// Begins a response that is a file. Browsers save it and never display it, whatever its media type.
-pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpResponseBuilder {
+pub(crate) fn attachment(name: &str, media_type: &str) -> HttpResponseBuilder {
     let named = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::FilenameExt(ExtendedValue {
@@ -151,7 +151,7 @@ pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpR
             value: name.as_bytes().to_vec(),
         })],
     };
-    let mut answer = answer(StatusCode::OK, caller);
+    let mut answer = answer(StatusCode::OK);
     answer
         .content_type(media_type)
         .insert_header(named)
@@ -164,17 +164,16 @@ pub(crate) fn attachment(caller: &Caller, name: &str, media_type: &str) -> HttpR
     answer
 }
 
-/// Begins a response that may not be cached, with the id of the request.
-pub(crate) fn answer(status: StatusCode, caller: &Caller) -> HttpResponseBuilder {
+/// Begins a response that may not be cached.
+pub(crate) fn answer(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    answer.insert_header((header::HeaderName::from_static("x-request-id"), caller.request_id.as_str()));
     answer
 }
 
 /// Renders a refusal as JSON: `{"errors": [{"code", "message", "requestId"}]}`.
 pub(crate) fn refuse(why: &Unserved, caller: &Caller) -> HttpResponse {
-    let mut answer = answer(why.status, caller);
+    let mut answer = answer(why.status);
     if why.status == StatusCode::UNAUTHORIZED {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }

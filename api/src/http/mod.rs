@@ -12,6 +12,7 @@ pub(crate) mod files;
 pub(crate) mod form;
 pub(crate) mod graphiql;
 pub(crate) mod headers;
+pub(crate) mod observe;
 pub(crate) mod oidc;
 pub(crate) mod places;
 pub(crate) mod request;

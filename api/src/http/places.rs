@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::context::{Caller, Streams};
 use crate::error::{Code, Refused};
 use crate::gate::rate::network;
+use crate::metrics::{self, Counted};
 
 /// The holder of places: an account, or an address if the caller has no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,6 +129,7 @@ pub(crate) struct Open {
 pub(crate) struct Stream {
     _address: Place<Option<IpAddr>>,
     account: Option<Place<i64>>,
+    _counted: Counted,
 }
 
 impl Open {
@@ -140,7 +142,7 @@ impl Open {
     /// Counts a new connection for its address, and for its account if that is known.
     pub(crate) fn begin(&self, caller: &Caller) -> Result<Stream, Refused> {
         let address = self.addresses.take(caller.address.map(network)).map_err(too_many)?;
-        let mut stream = Stream { _address: address, account: None };
+        let mut stream = Stream { _address: address, account: None, _counted: metrics::stream() };
         self.name(&mut stream, caller)?;
         Ok(stream)
     }

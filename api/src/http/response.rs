@@ -6,12 +6,13 @@ use std::cmp::Reverse;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use async_graphql::{Response, Value};
+use async_graphql::{Response, ServerError, Value};
 use serde_json::json;
 
 use crate::context::Caller;
 use crate::error::{AWAY, Code, Refused};
 use crate::graphql::engine::{Answer, Manner};
+use crate::metrics;
 
 /// The codes of failures inside the server, the gravest first.
 const FAILURES: [Code; 3] = [Code::Internal, Code::Unavailable, Code::Timeout];
@@ -104,6 +105,7 @@ pub(crate) fn refusal(refused: &Refused, caller: &Caller) -> String {
 
 /// Renders the list of errors of a refusal.
 pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
+    metrics::error(refused.code.as_str());
     let mut error = json!({
         "message": caller.language.of(&refused.message),
         "extensions": { "code": refused.code.as_str(), "requestId": caller.request_id },
@@ -115,8 +117,8 @@ pub(crate) fn errors(refused: &Refused, caller: &Caller) -> serde_json::Value {
 }
 
 /// Renders the response of an executed request. If it failed as a whole, and only inside the server, the status says so
-/// in both media types, so that monitoring and balancers notice; with any data, the status is 200. Caches may keep the response of a GET request that is the same for all
-/// callers.
+/// in both media types, so that monitoring and balancers notice; with any data, the status is 200. Caches may keep the
+/// response of a GET request that is the same for all callers.
 pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpResponse {
     let max_age = match &answer {
         Answer::Response(response) if manner == Manner::Safe && response.errors.is_empty() => {
@@ -152,11 +154,18 @@ fn failure(answer: &Answer) -> Option<Code> {
     }
     let mut gravest = None;
     for error in &response.errors {
-        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-        let at = FAILURES.iter().position(|failure| code == Some(&Value::from(failure.as_str())))?;
+        let at = FAILURES.iter().position(|failure| failure.as_str() == code_of(error))?;
         gravest = Some(gravest.map_or(at, |known: usize| known.min(at)));
     }
     gravest.map(|at| FAILURES[at])
+}
+
+/// Returns the code of an error of a response; empty if it has none.
+fn code_of(error: &ServerError) -> &str {
+    match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
+        Some(Value::String(code)) => code,
+        _ => "",
+    }
 }
 
 /// Renders the response of a batch: an array of the responses of its operations.
@@ -173,6 +182,9 @@ pub(crate) fn body(answer: Answer) -> (String, bool) {
         Answer::Json(json) => return (json, false),
         Answer::Response(response) => response,
     };
+    for error in &response.errors {
+        metrics::error(code_of(error));
+    }
     let of_request = is_of_request(&response);
     let json = if of_request {
         serde_json::to_string(&json!({ "errors": response.errors }))

@@ -15,6 +15,7 @@ use crate::graphql::engine::Engine;
 use crate::graphql::rights;
 use crate::graphql::schema::sdl;
 use crate::http::files::Files;
+use crate::http::observe;
 use crate::http::oidc::Passage;
 use crate::http::places::Open;
 use crate::http::request;
@@ -67,9 +68,11 @@ impl AppState {
 
     /// Reads the caller from the head of a request. The caller is anonymous until it is admitted.
     pub(crate) fn caller(&self, request: &HttpRequest) -> Caller {
+        let noted = observe::noted(request);
         Caller {
             language: Language::preferred(request),
-            request_id: request::id(request.headers()),
+            request_id: noted.id.clone(),
+            noted,
             address: request::address(request, &self.options.proxies, &self.options.proxy_header),
             is_forwarded: request::is_forwarded(request.headers()),
             admitted: Admitted::nobody(),
@@ -104,6 +107,9 @@ impl AppState {
             .engine
             .in_time(self.gate.admit(authorization, caller.is_forwarded).instrument(caller.span()))
             .await??;
+        if let Some(account) = caller.admitted.principal.account {
+            let _ = caller.noted.account.set(account);
+        }
         self.admit_account(caller)
     }
 

@@ -83,7 +83,7 @@ pub(crate) async fn thumbnail(
         Ok(small)
     };
     match drawn.await {
-        Ok(small) => answer(actix_web::http::StatusCode::OK, &caller)
+        Ok(small) => answer(actix_web::http::StatusCode::OK)
             .content_type("image/jpeg")
             .insert_header((header::CACHE_CONTROL, "private, max-age=3600"))
             .body(small.to_vec()),

@@ -26,9 +26,7 @@ async fn mute(request: &HttpRequest, token: &str, state: &AppState, caller: &Cal
     state.admit(request, caller)?;
     let by = caller.by();
     if muted::unsubscribe(&state.files.acting(&by), &state.files.services.link_key, token).await? {
-        return Ok(answer(StatusCode::OK, caller)
-            .content_type("text/plain; charset=utf-8")
-            .body("已退订\nUnsubscribed\n"));
+        return Ok(answer(StatusCode::OK).content_type("text/plain; charset=utf-8").body("已退订\nUnsubscribed\n"));
     }
     let (zh, en) = ("退订链接已过期或有误", "this link to unsubscribe has expired or is wrong");
     Err(Unserved::new(StatusCode::NOT_FOUND, FaultCode::NotFound.as_str(), zh, en))

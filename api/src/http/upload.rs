@@ -66,7 +66,7 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: w
             let media_type = stored.media_type;
             let file = json!({ "id": format!("evidence_{id}"), "name": stored.name, "size": stored.size,
                 "sha256": stored.sha256, "mediaType": media_type });
-            answer(StatusCode::CREATED, &known).json(json!({ "evidence": file }))
+            answer(StatusCode::CREATED).json(json!({ "evidence": file }))
         }
         Ok(Err(why)) => refuse(&why, &known),
         Err(failed) => refuse(&Unserved::masked(&failed), &known),

@@ -198,7 +198,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
         let exported = workbook::export(acting.db, &by.principal, wanted, (acting.now, acting.zone)).await?;
         drop(working);
         let is_imported = columns == Columns::Imported && exported.standard.is_empty();
-        let mut response = send(&caller, ("整改台账.xlsx", XLSX), exported.bytes, leaving);
+        let mut response = send(("整改台账.xlsx", XLSX), exported.bytes, leaving);
         let name = HeaderName::from_static("x-rectify-layout");
         let layout = HeaderValue::from_static(if is_imported { "imported" } else { "standard" });
         response.headers_mut().insert(name, layout);
@@ -261,7 +261,7 @@ pub(crate) async fn give_form(
         let en = "the unit owes no account for that month, or you may not see it; offices name the unit by `unit`";
         return Err(ledger::Error::from(Fault::new(FaultCode::NotFound, zh, en, &[])).into());
     };
-    Ok(send(caller, (&format!("月调度表-{}.xlsx", month.name()), XLSX), form, leaving))
+    Ok(send((&format!("月调度表-{}.xlsx", month.name()), XLSX), form, leaving))
 }
 
 /// Submits the progress reports of a filled-in form that a page of the desk sends. `field` is the file in the form.
@@ -431,11 +431,11 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     match taken {
         Ok(told) => {
             if told.get("importId").is_some() {
-                return answer(StatusCode::ACCEPTED, &caller).json(told);
+                return answer(StatusCode::ACCEPTED).json(told);
             }
             let is_whole = told["faults"].as_array().is_none_or(Vec::is_empty) && told["outcome"] != "REJECTED";
             let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-            answer(status, &caller).json(told)
+            answer(status).json(told)
         }
         Err(why) => refuse(&why, &caller),
     }

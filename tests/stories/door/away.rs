@@ -114,6 +114,36 @@ fn a_query_that_takes_too_long_is_given_up() {
 }
 
 #[test]
+fn reads_have_a_time_limit_in_the_database_and_what_grows_with_the_ledger_has_none() {
+    let Some(world) = World::postgres() else { return };
+    world.done(&["demo"]);
+    let watch = "CREATE TABLE seen (kind text, timeout text);
+        CREATE FUNCTION see(kind text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen VALUES (kind, current_setting('statement_timeout')); RETURN true; END $$;
+        CREATE FUNCTION written() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM see(TG_TABLE_NAME); RETURN NULL; END $$;
+        CREATE TRIGGER figure_seen AFTER INSERT ON figure EXECUTE FUNCTION written();
+        CREATE TRIGGER comment_seen AFTER INSERT ON comment EXECUTE FUNCTION written();
+        ALTER TABLE inspection_round RENAME TO every_round;
+        CREATE VIEW inspection_round AS SELECT * FROM every_round WHERE see('read');
+        UPDATE figure SET total = total + 1";
+    block_on(async { world.db().await.execute_unprepared(watch).await.unwrap() });
+    world.done(&["statistics", "check", "--mend"]);
+    let server = world.serve_with(&[("RECTIFY_MAX_SECONDS", "7")]);
+    assert_eq!(ask(&server, "{ inspectionRounds(first: 1) { nodes { name } } }").code(), "");
+    assert_eq!(server.ask(&comment("measure_1"), &[]).code(), "");
+    let mut seen: Vec<(String, String)> = block_on(async {
+        let text = "SELECT DISTINCT kind, timeout FROM seen";
+        let rows = world.db().await.query_all_raw(Statement::from_string(DbBackend::Postgres, text)).await.unwrap();
+        rows.iter().map(|row| (row.try_get("", "kind").unwrap(), row.try_get("", "timeout").unwrap())).collect()
+    });
+    seen.sort();
+    // The comment reads the round as well, in its transaction.
+    let expected = [("comment", "5min"), ("figure", "0"), ("read", "12s"), ("read", "5min")];
+    assert_eq!(seen, expected.map(|(kind, timeout)| (kind.to_owned(), timeout.to_owned())));
+}
+
+#[test]
 fn whoever_leaves_while_a_transaction_begins_leaves_none_open() {
     let Some(world) = World::postgres() else { return };
     world.done(&["demo"]);

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use api::{Limits, Load, Oidc, Options, Services, Streams};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -79,7 +80,7 @@ impl World {
                             imports: workbook::Imports::new(db.clone(), chrono_tz::Asia::Shanghai, 30, clock),
                             db,
                             readers: 2,
-                            sent: || {},
+                            sent: |_, _| {},
                             storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             public_url: format!("http://127.0.0.1:{port}"),
                             zone: chrono_tz::Asia::Shanghai,
@@ -103,7 +104,11 @@ impl World {
                         };
                         let pages = desk::routes(api.client(), options).unwrap();
                         let app = move || {
-                            App::new().wrap(api::headers("")).configure(pages.clone()).configure(routes.clone())
+                            App::new()
+                                .wrap(from_fn(api::observe))
+                                .wrap(api::headers(""))
+                                .configure(pages.clone())
+                                .configure(routes.clone())
                         };
                         let server =
                             HttpServer::new(app).workers(2).disable_signals().bind(("127.0.0.1", port)).unwrap().run();

@@ -442,9 +442,14 @@ impl Server {
         self.figure("rectify_sql_statements_total")
     }
 
+    /// Returns the text of `/metrics`.
+    pub(crate) fn figures(&self) -> String {
+        answer(Self::agent().get(&self.metrics).call().unwrap()).body
+    }
+
     /// Returns a figure of `/metrics`.
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let figures = answer(Self::agent().get(&self.metrics).call().unwrap()).body;
+        let figures = self.figures();
         let line = figures.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }

@@ -3,7 +3,7 @@
 //! code for a session with `signInWithCode`, and proves that it began the sign-in. No token is ever part of an address.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use tracing::Instrument;
@@ -60,7 +60,7 @@ pub(crate) async fn depart(request: HttpRequest, state: web::Data<AppState>) -> 
     let span = caller.span();
     async {
         match send_off(&request, &state, &caller).await {
-            Ok(response) => finished(response, &caller),
+            Ok(response) => response,
             Err(stopped) => page(&stopped, None, &state, &caller),
         }
     }
@@ -122,7 +122,7 @@ pub(crate) async fn arrive(request: HttpRequest, state: web::Data<AppState>) -> 
             Err(stopped) => return page(&stopped, None, &state, &caller),
         };
         let mut response = match let_in(&request, &state, &caller, &journey).await {
-            Ok(response) => finished(response, &caller),
+            Ok(response) => response,
             Err(stopped) => page(&stopped, Some(&journey.to), &state, &caller),
         };
         // Remove the cookie, whatever the outcome: a journey can be completed only once.
@@ -232,15 +232,7 @@ fn page(stopped: &Unserved, back: Option<&str>, state: &AppState, caller: &Calle
     if let Some(seconds) = stopped.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
     }
-    finished(response.body(text), caller)
-}
-
-/// Adds the id of the request to a response.
-fn finished(mut response: HttpResponse, caller: &Caller) -> HttpResponse {
-    if let Ok(id) = caller.request_id.parse() {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
-    }
-    response
+    response.body(text)
 }
 
 fn escaped(text: &str) -> String {
