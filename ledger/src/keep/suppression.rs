@@ -1,5 +1,6 @@
 //! Addresses to which no mail is sent: entering and lifting them, and the reports of mails that came back.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::mail::{self, MailState};
 use entity::suppression::{self, SuppressionReason};
 use entity::unit;
@@ -27,6 +28,8 @@ use crate::work::Acting;
 
 /// The longest detail, in characters.
 const DETAIL: usize = 500;
+/// How long after a mail was sent a notification that it came back is taken.
+const GIVEN_UP: TimeDelta = TimeDelta::days(14);
 
 /// An address to suppress.
 #[derive(Debug, Clone)]
@@ -98,7 +101,14 @@ pub async fn report_bounce(
 pub struct Bounce {
     /// The Message-IDs by which the notification refers to the mail.
     pub message_ids: Vec<String>,
-    /// The addresses to which the mail was not delivered, as the notification spells them.
+    /// The recipients to whom the mail was not delivered; at least one.
+    pub failures: Vec<Undelivered>,
+}
+
+/// A recipient to whom a mail was not delivered. One mail may have several, where an address is a list of others.
+#[derive(Debug, Clone)]
+pub struct Undelivered {
+    /// The address that the mail was sent to, and the one at which it arrived, as the notification spells them.
     pub addresses: Vec<String>,
     /// Whether there is no such mailbox, rather than a fault that may pass or is about the mail.
     pub is_hard: bool,
@@ -124,11 +134,16 @@ pub enum Bounced {
 pub async fn mail_came_back(acting: &Acting<'_>, key: &LinkKey, bounce: &Bounce) -> Result<Bounced> {
     permit_anywhere(acting, Act::KeepAccounts)?;
     let transaction = database::begin(acting.db).await?;
-    let Some(mail) = bounced_mail(&transaction, key, bounce).await? else { return Ok(Bounced::Unknown) };
-    if mail.bounced_at.is_some() {
+    let Some(mail) = bounced_mail(&transaction, key, bounce, acting.now).await? else { return Ok(Bounced::Unknown) };
+    let about: Vec<&Undelivered> = bounce.failures.iter().filter(|failure| failure.is_of(&mail)).collect();
+    // The address of a list exists as long as one of its members may.
+    let is_hard = about.iter().all(|failure| failure.is_hard);
+    let was_worse = mail.bounced_at.is_some() && (!is_hard || find(&transaction, &mail.recipient).await?.is_some());
+    if was_worse {
         return Ok(Bounced::Known);
     }
-    let detail = Some(shortened(&bounce.detail, DETAIL - 1)).filter(|detail| !detail.is_empty());
+    let said = about.first().map_or("", |failure| failure.detail.as_str());
+    let detail = Some(shortened(said, DETAIL - 1)).filter(|detail| !detail.is_empty());
     let marked = mail::ActiveModel {
         id: Set(mail.id),
         bounced_at: Set(Some(acting.now)),
@@ -136,28 +151,39 @@ pub async fn mail_came_back(acting: &Acting<'_>, key: &LinkKey, bounce: &Bounce)
         ..Default::default()
     };
     marked.update(&transaction).await?;
-    came_back(&transaction, acting, (mail.recipient, bounce.is_hard, detail)).await?;
+    came_back(&transaction, acting, (mail.recipient, is_hard, detail)).await?;
     transaction.commit().await?;
-    Ok(if bounce.is_hard { Bounced::Hard(mail.id) } else { Bounced::Soft(mail.id) })
+    Ok(if is_hard { Bounced::Hard(mail.id) } else { Bounced::Soft(mail.id) })
 }
 
-/// Finds and locks the sent mail that a notification is about.
-async fn bounced_mail(db: &Transaction, key: &LinkKey, bounce: &Bounce) -> Result<Option<mail::Model>> {
-    let is_to = |mail: &mail::Model| {
+impl Undelivered {
+    /// Whether this is the recipient of a mail.
+    fn is_of(&self, mail: &mail::Model) -> bool {
         let recipient = address_in_ascii(&mail.recipient);
-        bounce.addresses.iter().any(|address| address_in_ascii(address).eq_ignore_ascii_case(&recipient))
-    };
+        self.addresses.iter().any(|address| address_in_ascii(address).eq_ignore_ascii_case(&recipient))
+    }
+}
+
+/// Finds and locks the sent mail that a notification is about. Mail servers give up after some days; what comes later
+/// is not theirs, and a Message-ID becomes known to others by replies.
+async fn bounced_mail(
+    db: &Transaction,
+    key: &LinkKey,
+    bounce: &Bounce,
+    now: DateTime<Utc>,
+) -> Result<Option<mail::Model>> {
     let ids = bounce.message_ids.iter();
     let claimed: Vec<(i64, &String)> = ids.filter_map(|id| Some((message_id::mail_of(id)?, id))).collect();
     let mails = mail::Entity::find()
         .filter(mail::Column::Id.is_in(claimed.iter().map(|(mail, _)| *mail)))
         .filter(mail::Column::State.eq(MailState::Sent))
+        .filter(mail::Column::SentAt.gte(now - GIVEN_UP))
         .order_by_asc(mail::Column::Id)
         .lock_exclusive()
         .all(db)
         .await?;
     let is_claimed = |mail: &mail::Model| claimed.iter().any(|(_, id)| message_id::is_of(key, mail, id));
-    Ok(mails.into_iter().find(|mail| is_claimed(mail) && is_to(mail)))
+    Ok(mails.into_iter().find(|mail| is_claimed(mail) && bounce.failures.iter().any(|failure| failure.is_of(mail))))
 }
 
 fn read(address: &str, detail: Option<String>) -> Result<(String, Option<String>)> {

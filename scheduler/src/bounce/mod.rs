@@ -26,7 +26,7 @@ pub async fn read_bounce(context: &Context, message: &[u8]) -> Result<Bounced> {
     let acting = context.acting(&by, context.now());
     let done = suppression::mail_came_back(&acting, context.writer.key(), &bounce).await?;
     if let Bounced::Hard(mail) | Bounced::Soft(mail) = done {
-        tracing::info!(mail, is_hard = bounce.is_hard, "a mail came back");
+        tracing::info!(mail, is_hard = matches!(done, Bounced::Hard(_)), "a mail came back");
     }
     Ok(done)
 }

@@ -2,7 +2,7 @@
 //!
 //! Anybody can send one, so it is taken apart by its outermost parts only: what is nested deeper is not looked at.
 
-use ledger::keep::suppression::Bounce;
+use ledger::keep::suppression::{Bounce, Undelivered};
 use ledger::rule::wording::one_line;
 use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 
@@ -55,13 +55,15 @@ pub(super) fn read(message: &[u8]) -> Option<Bounce> {
         }
     }
     message_ids.truncate(MOST);
-    let first = failures.first()?;
-    Some(Bounce {
-        message_ids,
-        is_hard: failures.iter().any(Failure::is_hard),
-        detail: first.said(),
-        addresses: failures.into_iter().take(MOST).flat_map(|failure| failure.addresses).collect(),
-    })
+    if failures.is_empty() {
+        return None;
+    }
+    let failures = failures.into_iter().take(MOST).map(|failure| Undelivered {
+        is_hard: failure.is_hard(),
+        detail: failure.said(),
+        addresses: failure.addresses,
+    });
+    Some(Bounce { message_ids, failures: failures.collect() })
 }
 
 /// A recipient to whom a mail was not delivered.
@@ -109,7 +111,9 @@ impl Failure {
 
     /// Returns what is said about it: the status code, and the server's words.
     fn said(&self) -> String {
-        format!("{} {}", self.status, self.diagnostic).trim().to_owned()
+        // PostgreSQL stores no NUL.
+        let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+        format!("{} {}", self.status, self.diagnostic).chars().map(plain).collect::<String>().trim().to_owned()
     }
 }
 
@@ -202,9 +206,10 @@ mod tests {
     fn a_notification_says_which_mail_was_not_delivered_to_whom_and_why() {
         let found = about("5.1.1", "550 5.1.1 <A@county.example>:\r\n  User unknown");
         assert_eq!(found.message_ids, ["rectify-mail-1-2-ff@gov.example"]);
-        assert_eq!(found.addresses, ["A@county.example"]);
-        assert_eq!(found.detail, "5.1.1 550 5.1.1 <A@county.example>: User unknown");
-        assert!(found.is_hard);
+        let [failure] = &found.failures[..] else { panic!("{found:?}") };
+        assert_eq!(failure.addresses, ["A@county.example"]);
+        assert_eq!(failure.detail, "5.1.1 550 5.1.1 <A@county.example>: User unknown");
+        assert!(failure.is_hard);
     }
 
     #[test]
@@ -215,7 +220,7 @@ mod tests {
             ("5.0.0", "550 Mailbox not found. http://service.mail.example"),
             ("5.4.4", "host not found"),
         ] {
-            assert!(about(status, diagnostic).is_hard, "{status} {diagnostic}");
+            assert!(about(status, diagnostic).failures[0].is_hard, "{status} {diagnostic}");
         }
         for (status, diagnostic) in [
             ("4.4.7", "450 user unknown in the queue for too long"),
@@ -226,7 +231,7 @@ mod tests {
             ("", "no such user"),
             ("整", "整改台账"),
         ] {
-            assert!(!about(status, diagnostic).is_hard, "{status} {diagnostic}");
+            assert!(!about(status, diagnostic).failures[0].is_hard, "{status} {diagnostic}");
         }
     }
 
@@ -255,7 +260,7 @@ mod tests {
         let whole = notification(fields, &original);
         assert_eq!(read(&whole.as_bytes()[..whole.len() / 2]).unwrap().message_ids, ["1@x"]);
         let many = notification(&format!("{fields}\r\n").repeat(10_000), &original);
-        assert!(read(many.as_bytes()).unwrap().addresses.len() <= 2 * MOST);
+        assert!(read(many.as_bytes()).unwrap().failures.len() <= MOST);
     }
 
     proptest! {
