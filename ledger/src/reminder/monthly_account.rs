@@ -40,7 +40,8 @@ fn form_since(rule: RegionRule<'_>, month: Month, today: NaiveDate) -> Option<Na
 fn report_since(rule: RegionRule<'_>, month: Month, today: NaiveDate) -> Option<NaiveDate> {
     let since = rule.account_report_on(month);
     let is_owed = since <= today && today < plus_days(since, MADE_UP);
-    (is_owed && rule.is_sent_on(today)).then_some(since)
+    // They can have been told at any time after the month: a day that is moved later does not send them again.
+    (is_owed && rule.is_sent_on(today)).then(|| since.min(plus_days(month.last_day(), 1)))
 }
 
 /// Hands on the forms and figures that are owed on a day.
@@ -153,7 +154,8 @@ async fn reports(
         if let Some(since) = report_since(rule, month, today) {
             let due_on = month.last_day();
             let assignment = None;
-            each(Candidate { matter, assignment, region, due_on, units, people, since, goes_along: true });
+            // Other months and regions with days of their own are told in their own time.
+            each(Candidate { matter, assignment, region, due_on, units, people, since, goes_along: false });
         }
     };
     let mut told: Vec<_> = told.into_iter().filter(|(region, _)| owing.contains(region)).collect();

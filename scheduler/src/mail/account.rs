@@ -166,8 +166,9 @@ async fn parts(source: &Source<'_>, month: Month, has_led: bool) -> Result<Vec<P
     }
     let statement = Statement::from_sql_and_values(
         source.db.get_database_backend(),
-        "SELECT region_id FROM mail_item WHERE mail_id = $1 AND region_id IS NOT NULL ORDER BY region_id",
-        [source.mail.id.into()],
+        "SELECT region_id FROM mail_item WHERE mail_id = $1 AND region_id IS NOT NULL AND due_on = $2 \
+         ORDER BY region_id",
+        [source.mail.id.into(), month.last_day().into()],
     );
     let regions = OfRegion::find_by_statement(statement).all(source.db).await?;
     let at = (local_day(source.now, source.zone), source.zone);
