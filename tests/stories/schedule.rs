@@ -275,11 +275,11 @@ fn a_mail_whose_sender_died_is_sent_by_the_next(world: &World) {
         assert!(again.is_empty(), "a claimed mail cannot be claimed again");
         let deliver = scheduler::find("deliver-mail").unwrap();
         let state = "SELECT state || ' ' || attempts AS line FROM mail";
-        let early = context(world, &db, "2023-01-02T04:00:15Z");
-        scheduler::run_at(&early, deliver, "2023-01-02T04:00:15Z".parse().unwrap(), false).await.unwrap();
+        let early = context(world, &db, "2023-01-02T04:00:35Z");
+        scheduler::run_at(&early, deliver, "2023-01-02T04:00:35Z".parse().unwrap(), false).await.unwrap();
         assert_eq!(rows(&db, state).await, ["SENDING 1"], "the lease has not expired yet");
-        let late = context(world, &db, "2023-01-02T04:00:25Z");
-        scheduler::run_at(&late, deliver, "2023-01-02T04:00:25Z".parse().unwrap(), false).await.unwrap();
+        let late = context(world, &db, "2023-01-02T04:00:45Z");
+        scheduler::run_at(&late, deliver, "2023-01-02T04:00:45Z".parse().unwrap(), false).await.unwrap();
         assert_eq!(rows(&db, state).await, ["SENT 2"], "an expired lease counts as an attempt");
         // The first sender returns: its fencing token is outdated, so its result is ignored.
         let outcome = (dead[0].clone(), Fate::Retry("late".to_owned()));

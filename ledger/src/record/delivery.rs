@@ -26,8 +26,9 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 /// The condition of the index of waiting mails, as the migration spells it.
 const WAITING: &str = "state IN ('QUEUED', 'SENDING')";
 
-/// How long a sender keeps a mail without renewing its lease, before another may claim the mail.
-pub const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// How long a sender keeps a mail without renewing its lease, before another may claim the mail. It is more than the
+/// time in which a sender tries to record outcomes while the database is away.
+pub const LEASE: TimeDelta = TimeDelta::seconds(40);
 
 /// Claims up to `most` mails, notices before digests: those queued for `due_by` or earlier, and those whose sender's
 /// lease has expired by `now`. Returns them in the order in which they are to be sent.
