@@ -52,7 +52,12 @@ fn canonical(value: &Argument) -> String {
         Argument::Enum(name) => Argument::String(name.to_string()).to_string(),
         Argument::List(list) => match list.as_slice() {
             [one] => canonical(one),
-            list => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+            // Lists of filters are sets.
+            list => {
+                let mut list: Vec<String> = list.iter().map(canonical).collect();
+                list.sort_unstable();
+                format!("[{}]", list.join(","))
+            }
         },
         Argument::Object(members) => {
             let members = members.iter().filter(|(_, one)| **one != Argument::Null);
@@ -60,6 +65,11 @@ fn canonical(value: &Argument) -> String {
             members.sort_unstable();
             if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) }
         }
+        // 100 and 100.0 are the same amount.
+        Argument::Number(number) => match number.as_f64().filter(|amount| number.is_f64() && amount.fract() == 0.0) {
+            Some(amount) if amount.abs() < 9e15 => format!("{amount:.0}"),
+            _ => number.to_string(),
+        },
         other => other.to_string(),
     }
 }
