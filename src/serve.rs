@@ -45,8 +45,8 @@ pub(crate) enum Role {
     Scheduler,
 }
 
-/// How long requests in progress may take after the drain. Together with `drain_seconds` and [`GRACE`] it has to be less
-/// than `stop_grace_period` in `docker-compose.yml`.
+/// How long requests in progress may take after the drain. Together with `drain_seconds` and [`GRACE`] it has to be
+/// less than `stop_grace_period` in `docker-compose.yml`.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// How long running jobs may take after that.
 const GRACE: Duration = Duration::from_secs(20);
@@ -62,12 +62,17 @@ const TOO_OLD: Duration = Duration::from_mins(3);
 /// Checks everything that can be wrong before the database is touched, migrates it, and serves until the process is
 /// told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
-    settings::check_files(settings)?;
+    settings::check_files(settings, role != Role::Scheduler)?;
     let port = if role == Role::Scheduler { None } else { Some(reserve(settings.listen)?) };
     let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
     let _lock = lock(settings)?;
     warn_of_readable(settings)?;
-    let db = database::open_for(settings, Use::Migrate).await?.db;
+    let opening = Box::pin(database::open_for(settings, Use::Migrate));
+    let db = tokio::select! {
+        opened = opening => opened?.db,
+        // A migration that is not finished is taken back.
+        () = stopped() => return Ok(()),
+    };
     if let Err(error) = ledger::record::database::count_indexes(&db).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
     }

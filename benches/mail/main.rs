@@ -10,8 +10,8 @@
 //! and fills its outbox with copies of one digest. The mail server (`sink`) writes each message to the disk before it
 //! accepts it, as a mail server has to. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
 //!
-//! With `--chaos KILLS`, it kills schedulers instead and counts what arrives (`chaos`). A killed scheduler may have had a
-//! message without an answer on each of its connections, and each of these may arrive twice.
+//! With `--chaos KILLS`, it kills schedulers instead and counts what arrives (`chaos`). A killed scheduler may have had
+//! a message without an answer on each of its connections, and each of these may arrive twice.
 
 mod bare;
 mod chaos;

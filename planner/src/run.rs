@@ -146,7 +146,8 @@ impl Kept {
         let acquired = tokio::time::timeout(PATIENCE, db.get_postgres_connection_pool().acquire()).await;
         let mut connection = acquired.map_err(|_| away(sqlx::Error::PoolTimedOut))?.map_err(away)?;
         connection.close_on_drop();
-        let limit = format!("SET statement_timeout = {}", self.time.as_millis());
+        // PostgreSQL takes at most so many milliseconds: 24 days.
+        let limit = format!("SET statement_timeout = {}", self.time.as_millis().min(i32::MAX as u128));
         connection.execute(AssertSqlSafe(limit)).await.map_err(failed)?;
         // Makes PostgreSQL check for a lost client every second and cancel the statement. Servers before version 14,
         // and those on platforms that do not support the check, refuse the setting and run the statement to its end.

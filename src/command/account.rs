@@ -339,7 +339,7 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
     let (unit, region) = (column(&["单位", "unit"]), column(&["行政区", "行政区代码", "region"]));
     let (phone, until) = (column(&["电话", "手机", "phone"]), column(&["有效期", "最后可用日期", "until"]));
     let tongue = column(&["语言", "language"]);
-    let db = current(settings).await?;
+    let db = set_up(settings).await?;
     let by = By::program();
     let acting = acting(settings, &db, &by);
     let transaction = ledger::record::database::begin(&db).await?;

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use ledger::keep::calendar as keep;
 use ledger::record::audit::By;
 
-use super::{acting, current, date, region_of};
+use super::{acting, date, region_of, set_up};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -28,7 +28,7 @@ pub(crate) enum Calendar {
 }
 
 pub(crate) async fn run(settings: &Settings, command: &Calendar) -> Result<(), Failure> {
-    let db = current(settings).await?;
+    let db = set_up(settings).await?;
     let Calendar::Set { day, region, work, name } = command;
     let by = By::program();
     let name = Some(name.clone()).filter(|name| !name.is_empty());

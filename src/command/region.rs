@@ -6,7 +6,7 @@ use ledger::record::audit::By;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{acting, current};
+use super::{acting, current, set_up};
 use crate::settings::Settings;
 use crate::{Failure, say};
 
@@ -61,19 +61,19 @@ pub(crate) async fn run(settings: &Settings, region: Region) -> Result<(), Failu
             }
         }
         Region::Add { name, parent, code } => {
-            let db = current(settings).await?;
+            let db = set_up(settings).await?;
             let parent = ensure(&db, &parent).await?;
             let new = keep::New { parent: Some(parent.id), name: name.clone(), code };
             keep::create(&acting(settings, &db, &By::program()), new).await?;
             say!("已添加：{}（{}之下）", name.trim(), parent.name);
         }
         Region::Load { code: Some(code) } => {
-            let db = current(settings).await?;
+            let db = set_up(settings).await?;
             let row = ensure(&db, &code).await?;
             say!("已载入：{}", row.name);
         }
         Region::Load { code: None } => {
-            let db = current(settings).await?;
+            let db = set_up(settings).await?;
             let transaction = ledger::record::database::begin(&db).await?;
             let added = ledger::region::load_all(&transaction).await?;
             transaction.commit().await?;

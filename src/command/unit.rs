@@ -9,7 +9,7 @@ use ledger::keep::{Patch, unit as keep};
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{acting, current, read};
+use super::{acting, current, read, set_up};
 use crate::settings::{Settings, language};
 use crate::{Failure, say};
 
@@ -50,7 +50,10 @@ pub(crate) enum Unit {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Unit) -> Result<(), Failure> {
-    let db = current(settings).await?;
+    let db = match command {
+        Unit::Add { .. } | Unit::Load { .. } => set_up(settings).await?,
+        _ => current(settings).await?,
+    };
     let by = By::program();
     let acting = acting(settings, &db, &by);
     match command {

@@ -105,7 +105,8 @@ pub(super) async fn connect(
                     None => options,
                 };
                 options.options([
-                    // Reads of the API have less (`max_seconds`); migrations, recounts, seals and the demo have no limit.
+                    // Reads of the API have less (`max_seconds`); migrations, recounts, seals and the demo have
+                    // no limit.
                     ("statement_timeout", "300s"),
                     ("idle_in_transaction_session_timeout", "600s"),
                     // The program repeats a fixed set of prepared statements, so each is planned once. JIT compilation
@@ -131,10 +132,11 @@ pub(super) async fn connect(
     Ok(db)
 }
 
-/// Returns the file of an embedded database.
+/// Returns the file of an embedded database. Its name may be percent-encoded.
 pub(super) fn file(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
-    Some(PathBuf::from(file.split('?').next().unwrap_or(file)))
+    let file = percent_encoding::percent_decode_str(file.split('?').next().unwrap_or(file));
+    Some(PathBuf::from(file.decode_utf8_lossy().into_owned()))
 }
 
 fn refused(url: &str, why: &str) -> Failure {
@@ -240,6 +242,9 @@ fn in_words(error: &sqlx::Error) -> Away {
                     said,
                 ),
                 "57P03" => Away::passing("数据库正在启动", "the database is starting", said),
+                code if code.starts_with("08") || ["57P01", "57P02", "53000", "53200"].contains(&code) => {
+                    Away::passing("数据库正在重新启动", "the database is restarting", said)
+                }
                 "53300" => Away::passing(
                     "数据库的连接已用尽，请检查 max_connections 和 database_connections",
                     "the database has no free connection; check max_connections and database_connections",

@@ -30,9 +30,13 @@ pub(super) fn check(settings: &Settings, faults: &mut Faults) {
     settings.check_words(faults);
 }
 
-/// Reads every file that the settings of a server name, and fails with all that is wrong with them.
-pub(crate) fn check_files(settings: &Settings) -> Result<(), Failure> {
+/// Reads every file that the settings of a server name, and checks that its ports differ; fails with all that is wrong.
+/// `has_api` tells whether the server answers requests; a scheduler alone needs less.
+pub(crate) fn check_files(settings: &Settings, has_api: bool) -> Result<(), Failure> {
     let mut faults = Faults::default();
+    if has_api {
+        settings.check_api(&mut faults);
+    }
     faults.take(settings.database());
     faults.take(settings.post());
     let ca = &settings.database_ca_file;
@@ -40,13 +44,26 @@ pub(crate) fn check_files(settings: &Settings) -> Result<(), Failure> {
         let read = std::fs::read(ca).map(|_| ()).map_err(|error| super::unreadable("database_ca_file", ca, &error));
         faults.take(read);
     }
-    faults.take(settings.oidc());
-    faults.take(settings.trusted_documents());
     faults.take(settings.audit_keys());
     faults.done()
 }
 
 impl Settings {
+    fn check_api(&self, faults: &mut Faults) {
+        faults.take(self.oidc());
+        faults.take(self.trusted_documents());
+        if let Ok(Some(metrics)) = self.metrics_listen() {
+            let (one, other) = (metrics.ip(), self.listen.ip());
+            let is_same = one == other || one.is_unspecified() || other.is_unspecified();
+            faults.unless(
+                metrics.port() == 0 || metrics.port() != self.listen.port() || !is_same,
+                "metrics_listen",
+                "端口应与 listen 不同",
+                "its port must differ from that of listen",
+            );
+        }
+    }
+
     fn check_numbers(&self, faults: &mut Faults) {
         let wide = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let ranges = [
@@ -254,16 +271,7 @@ impl Settings {
             "应为 x-forwarded-for 或 forwarded",
             "must be x-forwarded-for or forwarded",
         );
-        if let Some(Some(metrics)) = faults.take(self.metrics_listen()) {
-            let (one, other) = (metrics.ip(), self.listen.ip());
-            let is_same = one == other || one.is_unspecified() || other.is_unspecified();
-            faults.unless(
-                metrics.port() == 0 || metrics.port() != self.listen.port() || !is_same,
-                "metrics_listen",
-                "端口应与 listen 不同",
-                "its port must differ from that of listen",
-            );
-        }
+        faults.take(self.metrics_listen());
         faults.unless(
             !self.open || self.opens(),
             "open",

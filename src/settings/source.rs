@@ -1,6 +1,7 @@
 //! Where settings come from: flags, the environment (`RECTIFY_…`), a TOML file and `config.default.toml`, in this order
 //! of precedence.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -22,6 +23,18 @@ const OTHERS: &[&str] = &["VERSION", "TOKEN", "KEEP_MAILS", "PORT"];
 /// Beginnings of further ones: of the stories and benchmarks, and those that Kubernetes and Docker set for a service
 /// named `rectify`.
 const OTHER_BEGINNINGS: &[&str] = &["TEST_", "BENCH_", "SERVICE_", "PORT_"];
+
+/// Whether Kubernetes or Docker set a variable for a service whose name begins with `rectify`, such as
+/// `RECTIFY_API_SERVICE_HOST`, `RECTIFY_API_PORT` or `RECTIFY_API_PORT_80_TCP_ADDR`.
+fn is_of_service(name: &str, value: &OsStr) -> bool {
+    let is_address =
+        || value.to_str().is_some_and(|value| ["tcp://", "udp://", "sctp://"].iter().any(|one| value.starts_with(one)));
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_address())
+        || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+}
 
 /// How alike a name must be to a setting's to be taken for a slip of it, from 0 to 1.
 const ALIKE: f64 = 0.5;
@@ -141,7 +154,9 @@ fn from_environment(defaults: &Dict, faults: &mut Faults) -> Dict {
             continue;
         };
         let name = name.to_uppercase();
-        let is_other = OTHERS.contains(&name.as_str()) || OTHER_BEGINNINGS.iter().any(|other| name.starts_with(other));
+        let is_other = OTHERS.contains(&name.as_str())
+            || OTHER_BEGINNINGS.iter().any(|other| name.starts_with(other))
+            || is_of_service(&name, &value);
         if !prefix.eq_ignore_ascii_case(PREFIX) || is_other {
             continue;
         }

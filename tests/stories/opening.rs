@@ -33,10 +33,7 @@ mod on_postgres {
 /// write.
 const WORKING: &[&[&str]] = &[
     &["region", "list"],
-    &["region", "add", "云川省", "--code", "990000", "--parent", "100000"],
-    &["region", "load", "540300"],
     &["unit", "list"],
-    &["unit", "add", "昌都市水利局", "--region", "540300"],
     &["export", "OUT"],
     &["report", "FILE"],
     &["job", "list"],
@@ -54,7 +51,6 @@ const WORKING: &[&[&str]] = &[
     &["audit", "head"],
     &["dossier", "measure_1", "--out", "OUT"],
     &["evidence", "verify"],
-    &["calendar", "set", "2026-10-01"],
     &["reminder", "list"],
     &["statistics", "check"],
 ];
@@ -63,6 +59,10 @@ const WORKING: &[&[&str]] = &[
 const BEGINNING: &[&[&str]] = &[
     &["import", "FILE", "--round", "演示轮次", "--region", "540329", "--create-units", "--as-of", "2026-01-01"],
     &["account", "create", "admin@gov.example", "--role", "administrator", "--no-password"],
+    &["region", "add", "云川省", "--code", "990000", "--parent", "100000"],
+    &["region", "load", "540300"],
+    &["unit", "add", "昌都市水利局", "--region", "540300"],
+    &["calendar", "set", "2026-10-01"],
     &["demo", "--bare"],
 ];
 

@@ -42,6 +42,16 @@ fn a_misspelt_name_is_refused_with_the_nearest(world: &World) {
         let ran = run(world, &["config"], &[(&format!("RECTIFY_{name}"), "x")]);
         assert_eq!(ran.code, 0, "{name}: {}", ran.out);
     }
+    // And for services whose names begin with it.
+    for (name, value) in [
+        ("API_SERVICE_HOST", "10.0.0.7"),
+        ("API_SERVICE_PORT_HTTP", "80"),
+        ("MAIL_PORT", "tcp://10.0.0.7:25"),
+        ("RW_PORT_5432_TCP_ADDR", "10.0.0.7"),
+    ] {
+        let ran = run(world, &["config"], &[(&format!("RECTIFY_{name}"), value)]);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.out);
+    }
 }
 
 /// Settings that are wrong, the name that is told, and a part of what is said.

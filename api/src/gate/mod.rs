@@ -124,11 +124,11 @@ impl Gate {
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an
-    /// open installation closes.
+    /// open installation closes. Waits longer than [`Gate::admit`] for a busy database, so that subscriptions stay.
     pub(crate) async fn still_admits(&self, admitted: &Admitted) -> Result<bool, Refused> {
         let again = match &admitted.session {
-            Some((_, secret)) => self.admit(Some(&format!("Bearer {secret}")), false).await,
-            None => self.admit(None, !admitted.principal.is_somebody()).await,
+            Some((_, secret)) => self.identify(Some(&format!("Bearer {secret}")), false).await,
+            None => self.identify(None, !admitted.principal.is_somebody()).await,
         };
         match again {
             Ok(again) => Ok(again.principal == admitted.principal),

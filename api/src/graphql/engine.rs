@@ -152,11 +152,17 @@ impl Engine {
 
     /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file
     /// that has begun cannot be refused.
-    pub(crate) async fn answer_on(self: &Arc<Self>, asked: Params, caller: &Caller) -> Result<Answer, Refused> {
+    pub(crate) async fn answer_on(
+        self: &Arc<Self>,
+        asked: Params,
+        caller: &Caller,
+        has_begun: bool,
+    ) -> Result<Answer, Refused> {
         let ready = self.prepare(asked, caller)?;
         ready.permit(Manner::Safe)?;
         let _timed = self.note(&ready, caller);
-        let _place = self.lanes.wait(ready.lane, self.limits.time).await?;
+        let time = if has_begun { Duration::MAX } else { self.limits.time };
+        let _place = self.lanes.wait(ready.lane, time).await?;
         self.run(ready, caller).await
     }
 

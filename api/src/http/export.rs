@@ -207,7 +207,7 @@ impl Reading {
             variables: Variables::from_json(Value::Object(self.listing.variables.clone())),
             ..Params::default()
         };
-        let answered = self.state.engine.answer_on(asked, &self.caller).instrument(self.caller.span());
+        let answered = self.state.engine.answer_on(asked, &self.caller, self.count > 0).instrument(self.caller.span());
         let (text, _) = body(answered.await?);
         let mut answer: Value = serde_json::from_str(&text).map_err(|failure| Unserved::masked(&failure))?;
         // Another field of a page's document may fail without an effect on the list.

@@ -59,8 +59,9 @@ pub async fn observe(
         .and_then(|known| request::address(request.request(), &known.proxies, &known.proxy_header));
     let mut line = Line {
         method: method(request.method()),
-        route: String::new(),
-        status: 0,
+        route: request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned()),
+        // Stays if the connection breaks before there is an answer.
+        status: 499,
         bytes: 0,
         begun: Instant::now(),
         address,

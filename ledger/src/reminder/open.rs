@@ -44,7 +44,7 @@ impl Open {
         Ok(db.each(Self::find(db.get_database_backend(), (from, to), today, None), take).await?)
     }
 
-    /// Returns the rows whose deadline is on `day` or earlier, by deadline: those of the whole ledger, or of one problem.
+    /// Returns the rows whose deadline is on `day` or earlier, by deadline: of the whole ledger, or of one problem.
     pub(crate) async fn due_by<C: ConnectionTrait>(
         db: &C,
         day: NaiveDate,
