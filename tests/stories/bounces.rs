@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::language::Language;
 use ledger::record::link_key::LinkKey;
 use scheduler::{Context, Links, Post};
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
 use crate::scene::MeasureScene;
@@ -232,6 +232,12 @@ fn a_notification_is_read_from_standard_input(world: &World) {
     let long = format!("{}{}", returned.replace(&id, "<x@y>"), "x".repeat(3 << 20));
     assert!(read(&long).contains("未作处理"), "it is read to its end, and the sender sees no failure");
     assert_eq!(suppressed(world), "");
+    assert!(read(&returned).contains("未作处理"), "mail servers do not try for years");
+    block_on(async {
+        let db = world.db().await;
+        db.execute_unprepared("UPDATE mail SET sent_at = CURRENT_TIMESTAMP").await.unwrap();
+        db.close().await.unwrap();
+    });
     assert!(read(&returned).contains("收件地址已停止投递"));
     assert!(suppressed(world).contains(COUNTY));
     let file = world.file("returned.eml", returned.as_bytes());

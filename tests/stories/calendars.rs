@@ -118,6 +118,7 @@ fn a_public_notice_counts_the_working_days_of_its_region(world: &World) {
 
 fn an_import_counts_the_working_days_of_the_region_that_answers(world: &World) {
     let days_off = [("2023-04-20", "540300"), ("2023-04-21", "540329")];
+    // The first command begins the ledger.
     for code in ["540329", "540323"] {
         world.done(&["region", "load", code]);
     }

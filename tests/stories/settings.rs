@@ -63,7 +63,6 @@ const WRONG: &[Wrong] = &[
     (&[("MAIL_URL", "smtp://mail.example:99999?tls=none")], "mail_url", "端口应为 1 至 65535"),
     (&[("MAIL_FROM", "notanaddress")], "mail_from", "mail address"),
     (&[("METRICS_LISTEN", "127.0.0.1:99999")], "metrics_listen", "地址:端口"),
-    (&[("LISTEN", "127.0.0.1:9300"), ("METRICS_LISTEN", "0.0.0.0:9300")], "metrics_listen", "differ"),
     (&[("LISTEN", "localhost")], "RECTIFY_LISTEN", "ADDRESS:PORT"),
     (&[("ORIGINS", "[\"nota url\"]")], "origins", "https://board.example.cn"),
     (&[("ORIGINS", "https://board.example/")], "origins", "https://board.example "),
@@ -106,6 +105,10 @@ fn all_that_is_wrong_is_told_and_nothing_is_touched(world: &World) {
         assert!(ran.out.contains("设置有误（1 处）") && !ran.out.contains("hunter2"), "{given:?}: {}", ran.out);
         all.extend(settings);
     }
+    // Only a server that answers requests takes both ports.
+    let same = [("RECTIFY_LISTEN", "127.0.0.1:9300"), ("RECTIFY_METRICS_LISTEN", "0.0.0.0:9300")];
+    let ran = run(world, &["serve"], &same);
+    assert!(ran.code == 2 && ran.out.contains("metrics_listen") && ran.out.contains("differ"), "{}", ran.out);
     all.sort();
     all.dedup_by(|one, other| one.0 == other.0);
     let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), *value)).collect();

@@ -75,6 +75,8 @@ impl fmt::Display for CellFault {
 #[derive(Debug, Clone)]
 pub(crate) struct ReadProblem {
     pub(crate) row: u32,
+    /// See [`ReadProblem::identity`]; normalised once, because it is asked for again and again.
+    identity: String,
     pub(crate) number: Option<String>,
     pub(crate) title: String,
     pub(crate) description: Option<String>,
@@ -91,6 +93,8 @@ pub(crate) struct ReadProblem {
 #[derive(Debug, Clone)]
 pub(crate) struct ReadMeasure {
     pub(crate) row: u32,
+    /// See [`ReadMeasure::identity`].
+    identity: String,
     pub(crate) number: Option<String>,
     pub(crate) content: String,
     pub(crate) deadline: Deadline,
@@ -279,14 +283,14 @@ pub(crate) fn described(sheet: &Sheet, layout: &Layout, as_of: Option<NaiveDate>
 impl ReadProblem {
     /// Returns the key that identifies this problem across files, within a round and an issuing region.
     pub(crate) fn identity(&self) -> String {
-        sameness::problem(self.number.as_deref(), &self.title)
+        self.identity.clone()
     }
 }
 
 impl ReadMeasure {
     /// Returns the key that identifies this measure across files, within its problem.
     pub(crate) fn identity(&self) -> String {
-        sameness::measure(self.number.as_deref(), &self.content)
+        self.identity.clone()
     }
 }
 
@@ -615,6 +619,7 @@ impl Rows<'_> {
         });
         ReadProblem {
             row,
+            identity: sameness::problem(number.as_deref(), &title),
             number,
             title,
             description,
@@ -681,6 +686,7 @@ impl Rows<'_> {
         }
         Some(ReadMeasure {
             row,
+            identity: sameness::measure(number.as_deref(), text),
             number,
             content: text.to_owned(),
             deadline: deadline?,
