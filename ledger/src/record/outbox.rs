@@ -10,16 +10,19 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::account::{self, Role};
 use entity::mail::{MailState, Priority};
 use entity::{mail, mail_item, muted_mail};
+use planner::Sql;
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QueryTrait,
 };
+use serde_json::json;
 
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::queue::Queue;
-use crate::reminder::{Addressed, Digest, Plan};
+use crate::reminder::{Addressed, Digest, Item, Plan};
 
 /// The queue of mails.
 pub static QUEUE: Queue = Queue::new("rectify_mail");
@@ -28,38 +31,81 @@ pub static QUEUE: Queue = Queue::new("rectify_mail");
 const TOGETHER: usize = 100;
 
 /// Queues the digests of a day, and returns how many were new. A digest that is queued already is not queued again.
+///
+/// All mails are written before their items. PostgreSQL plans the check of an item's mail once for the transaction, and
+/// would read the whole table for each item if it were as good as empty then.
 pub async fn enqueue(db: &Transaction, kind: &str, plan: &Plan, day: NaiveDate, now: DateTime<Utc>) -> Result<usize> {
-    let mut queued = 0;
+    let mut new = HashMap::new();
     for part in plan.parts(TOGETHER) {
-        let mut digests: Vec<Digest> = part.iter().map(Addressed::digest).collect();
-        let cause = |digest: &Digest| format!("{kind}:{}:{day}", digest.recipient);
-        let rows = digests.iter().map(|digest| mail::ActiveModel {
-            cause: Set(cause(digest)),
-            unit_id: Set(Some(digest.unit)),
-            reason: Set(format!("{kind} {day}: {}", digest.items.len())),
-            ..queued_row((kind, Priority::Digest), &digest.recipient, day, now)
-        });
-        let new = queue(db, rows.collect()).await?;
-        digests.retain(|digest| new.contains_key(&cause(digest)));
-        queued += digests.len();
-        let items: Vec<mail_item::ActiveModel> = digests
-            .iter()
-            .flat_map(|digest| {
-                let mail = new.get(&cause(digest)).copied().unwrap_or_default();
-                digest.items.iter().map(move |item| mail_item::ActiveModel {
-                    mail_id: Set(mail),
-                    measure_id: Set(item.matter.measure()),
-                    case_id: Set(item.matter.case()),
-                    region_id: Set(item.matter.region()),
-                    assignment_id: Set(item.assignment),
-                    due_on: Set(Some(item.due_on)),
-                    ..Default::default()
-                })
-            })
-            .collect();
-        database::insert_all(db, items).await?;
+        new.extend(insert_digests(db, kind, part, (day, now)).await?);
     }
-    Ok(queued)
+    if new.is_empty() {
+        return Ok(0);
+    }
+    db.wake(&QUEUE);
+    for part in plan.parts(TOGETHER) {
+        let digests = part.iter().filter_map(|addressed| Some((*new.get(addressed.address())?, addressed.digest())));
+        insert_items(db, digests).await?;
+    }
+    Ok(new.len())
+}
+
+/// Inserts the mails of digests by one statement. Returns the keys of the new ones by their addresses.
+async fn insert_digests(
+    db: &Transaction,
+    kind: &str,
+    digests: &[Addressed],
+    (day, now): (NaiveDate, DateTime<Utc>),
+) -> Result<Vec<(String, i64)>> {
+    let rows = digests.iter().map(|addressed| {
+        let digest = addressed.digest();
+        let cause = format!("{kind}:{}:{day}", digest.recipient);
+        json!([cause, digest.recipient, digest.unit, format!("{kind} {day}: {}", digest.items.len())])
+    });
+    let columns = [("cause", "text"), ("recipient", "text"), ("unit_id", "bigint"), ("reason", "text")];
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let rows = sql.rows(&rows.collect(), &columns);
+    let (kind, day, now) = (sql.bind(kind), sql.bind(day), sql.bind(now));
+    // SQLite takes ON after a table for a join, unless a WHERE stands between.
+    let text = format!(
+        "INSERT INTO mail (cause, recipient, unit_id, reason, kind, local_day, subject, facts, state, priority, \
+         attempts, next_attempt_at, created_at) \
+         SELECT cause, recipient, unit_id, reason, {kind}, {day}, '', '{{}}', 'QUEUED', {}, 0, {now}, {now} \
+         FROM {rows} AS digest WHERE true ON CONFLICT (cause) DO NOTHING RETURNING recipient, id",
+        Priority::Digest.to_value()
+    );
+    let new = db.query_all_raw(sql.statement(text)).await?;
+    Ok(new
+        .iter()
+        .map(|row| Ok((row.try_get("", "recipient")?, row.try_get("", "id")?)))
+        .collect::<Result<_, DbErr>>()?)
+}
+
+/// Inserts the items of digests, each with the key of its mail, by one statement.
+async fn insert_items(db: &Transaction, digests: impl Iterator<Item = (i64, Digest)>) -> Result<()> {
+    let rows: serde_json::Value = digests
+        .flat_map(|(mail, digest)| {
+            let row = move |item: &Item| {
+                let matter = item.matter;
+                json!([mail, matter.measure(), matter.case(), matter.region(), item.assignment, item.due_on])
+            };
+            digest.items.iter().map(row).collect::<Vec<_>>()
+        })
+        .collect();
+    let columns = [
+        ("mail_id", "bigint"),
+        ("measure_id", "bigint"),
+        ("case_id", "bigint"),
+        ("region_id", "bigint"),
+        ("assignment_id", "bigint"),
+        ("due_on", "date"),
+    ];
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let rows = sql.rows(&rows, &columns);
+    let names = columns.map(|(name, _)| name).join(", ");
+    let text = format!("INSERT INTO mail_item ({names}) SELECT {names} FROM {rows} AS item");
+    db.execute_raw(sql.statement(text)).await?;
+    Ok(())
 }
 
 /// Inserts mails by one statement, except those whose cause is queued already. Returns the keys of the new ones by

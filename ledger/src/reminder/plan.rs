@@ -146,7 +146,16 @@ pub(crate) struct Addressed {
 impl Addressed {
     fn add(&mut self, unit: i64, line: Line) {
         self.unit = Some(self.unit.map_or(unit, |known| known.min(unit)));
+        // By a quarter, where a vector would double: a nation's lines would take twice their memory.
+        if self.lines.len() == self.lines.capacity() {
+            self.lines.reserve_exact((self.lines.len() / 4).max(4));
+        }
         self.lines.push(line);
+    }
+
+    /// Returns the mail address.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Returns the digest: the lines that are owed, and those that go along with them.
