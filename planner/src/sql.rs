@@ -288,8 +288,8 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// Binds any number of keys as one value, and writes what makes a condition of a column: `id {keys}`. The text of the
-    /// statement does not depend on their number.
+    /// Binds any number of keys as one value, and writes what makes a condition of a column: `id {keys}`. The text of
+    /// the statement does not depend on their number.
     pub fn among(&mut self, keys: impl IntoIterator<Item = i64>) -> String {
         let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
         let keys = keys.join(",");
@@ -300,16 +300,16 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// Binds rows, a JSON array of arrays, as one value, and writes them as a table of these columns, each with its type
-    /// on PostgreSQL. The text of the statement does not depend on their number.
+    /// Binds rows, a JSON array of arrays, as one value, and writes them as a table of these columns, each with its
+    /// type on PostgreSQL. The text of the statement does not depend on their number.
     pub fn rows(&mut self, rows: &serde_json::Value, columns: &[(&str, &str)]) -> String {
         let rows = self.bind(rows.to_string());
         let is_postgres = self.is_postgres();
         let column = |(place, (name, of_type)): (usize, &(&str, &str))| {
             if is_postgres {
-                format!("CAST(value ->> {place} AS {of_type}) AS {name}")
+                format!("CAST(value ->> {place} AS {of_type}) AS \"{name}\"")
             } else {
-                format!("value ->> {place} AS {name}")
+                format!("value ->> {place} AS \"{name}\"")
             }
         };
         let columns: Vec<String> = columns.iter().enumerate().map(column).collect();

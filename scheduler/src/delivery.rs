@@ -19,6 +19,7 @@ use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 use crate::context::Context;
 use crate::mail::Unwritten;
+use crate::mail::batch::Batch;
 use crate::mail::post::{Letter, PostError};
 
 /// The most mails of one claim.
@@ -125,8 +126,8 @@ fn time_until(moment: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
     (moment - now).to_std().unwrap_or_default()
 }
 
-/// A mail that is to be sent, and who it goes to.
-type Work = (Claimed, Arc<Recipients>);
+/// A mail that is to be sent, and what it is written from.
+type Work = (Claimed, Arc<Batch>);
 /// What became of a mail.
 type Outcome = (Claimed, Fate);
 
@@ -259,16 +260,15 @@ impl<'a> Run<'a> {
                 return;
             }
             self.held().extend(claimed.iter().map(|claimed| claimed.mail.id));
-            let recipients =
-                Recipients::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await.map(Arc::new);
+            let batch = Batch::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await.map(Arc::new);
             let began = Instant::now();
             for claimed in claimed {
-                match &recipients {
-                    Ok(recipients) => _ = to_send.send((claimed, recipients.clone())).await,
+                match &batch {
+                    Ok(batch) => _ = to_send.send((claimed, batch.clone())).await,
                     Err(_) => _ = done.send((claimed, Fate::Waits)),
                 }
             }
-            if let Err(error) = recipients {
+            if let Err(error) = batch {
                 return self.fail(error);
             }
             if self.is_probe {
@@ -287,8 +287,8 @@ impl<'a> Run<'a> {
     async fn send_all(&self, queue: &tokio::sync::Mutex<mpsc::Receiver<Work>>, done: mpsc::UnboundedSender<Outcome>) {
         loop {
             let work = queue.lock().await.recv().await;
-            let Some((claimed, recipients)) = work else { return };
-            let fate = match self.send(&claimed.mail, &recipients).await {
+            let Some((claimed, batch)) = work else { return };
+            let fate = match self.send(&claimed.mail, &batch).await {
                 Ok(fate) => fate,
                 Err(error) => {
                     self.fail(error);
@@ -300,18 +300,26 @@ impl<'a> Run<'a> {
     }
 
     /// Writes a mail from what the ledger says now, and sends it.
-    async fn send(&self, mail: &mail::Model, recipients: &Recipients) -> Result<Fate> {
+    async fn send(&self, mail: &mail::Model, batch: &Batch) -> Result<Fate> {
         if self.is_over() {
             return Ok(Fate::Waits);
         }
         let (context, now) = (self.context, self.context.now());
+        let read_again;
+        let batch = if batch.is_fresh() {
+            batch
+        } else {
+            read_again = Batch::read(&context.db, std::iter::once(mail)).await?;
+            &read_again
+        };
+        let recipients = &batch.recipients;
         if let Some(why) = recipients.refusal(mail, calendar::local_day(now, context.zone)) {
             return Ok(Fate::Cancelled(why.to_owned()));
         }
         if let Some(until) = self.held_until(mail, recipients, now).await? {
             return Ok(Fate::HeldUntil(until));
         }
-        let message = match context.writer.write(&context.db, (mail, recipients), (now, context.zone)).await {
+        let message = match context.writer.write(&context.db, (mail, batch), (now, context.zone)).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Fate::Cancelled("发送前复核：所列事项均已完成、销号或不涉及".to_owned())),
             // A reminder of an earlier version.

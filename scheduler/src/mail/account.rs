@@ -115,7 +115,7 @@ pub(crate) fn facts<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let about = about(source).await?;
         let form = match about.form_end {
-            Some(end) => digest::unaccounted(source).await?.map(|facts| (Month::of(end), facts)),
+            Some(end) => digest::unaccounted(source).map(|facts| (Month::of(end), facts)),
             None => None,
         };
         let figures = match about.figures_end.map(Month::of) {

@@ -2,17 +2,18 @@
 //! never mixed with what others answer for, what was late before it was entered into the ledger is told apart, and a
 //! mail about self-inspections has a section for each quarter.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use ledger::rule::calendar::local_day;
 use ledger::work::mail_link::Item;
 use minijinja::Value;
 use minijinja::value::Serde;
-use sea_orm::{DbErr, FromQueryResult, Statement};
+use planner::Sql;
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use serde::Serialize;
 
-use super::{Reading, Source, Unwritten, days_left};
+use super::{Reading, Source, days_left};
 
 /// The most items of a mail that are listed; of the others only the number is given. Each section lists some.
 const MOST: usize = 100;
@@ -152,7 +153,7 @@ struct Facts {
 /// The facts of a mail about measures, by deadline; what was overdue before its entry comes last.
 pub(crate) fn measures<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let items = open_measures(source).await?;
+        let items = open_measures(source);
         let rows = items.into_iter().map(|(relation, row)| ((row.was_overdue, relation, None), row));
         Ok(sections(source, rows.collect()))
     })
@@ -164,7 +165,7 @@ pub(crate) fn checks<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
         let mut rows: Vec<(Relation, Row)> = Vec::new();
         let mut places: HashMap<(i64, Option<i64>), usize> = HashMap::new();
-        for (relation, mut row) in open_measures(source).await? {
+        for (relation, mut row) in open_measures(source) {
             let quarter = row.due_on.map(|last_day| Inspected::ends(last_day, source));
             if let Some((_, there)) = places.get(&row.keys).and_then(|place| rows.get_mut(*place)) {
                 there.quarters.extend(quarter);
@@ -182,7 +183,7 @@ pub(crate) fn checks<'a>(source: &'a Source<'a>) -> Reading<'a> {
 /// The facts of a mail about what nobody has reported on for long.
 pub(crate) fn silent<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let items = open_measures(source).await?;
+        let items = open_measures(source);
         let rows = items.into_iter().map(|(relation, mut row)| {
             let heard_on = row.reported_on.unwrap_or_else(|| local_day(row.entered_at, source.zone));
             row.silent_days = Some((source.mail.local_day - heard_on).num_days());
@@ -196,23 +197,23 @@ pub(crate) fn silent<'a>(source: &'a Source<'a>) -> Reading<'a> {
 /// The facts of a mail about what can be closed, because its public notice has ended.
 pub(crate) fn ended<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let items = open_measures(source).await?;
+        let items = open_measures(source);
         let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
         Ok(sections(source, rows.collect()))
     })
 }
 
 /// The facts of the form of a month's account, without the month: what nobody has reported on yet, by deadline.
-pub(super) async fn unaccounted(source: &Source<'_>) -> Result<Option<Value>, Unwritten> {
-    let items = open_measures(source).await?;
+pub(super) fn unaccounted(source: &Source<'_>) -> Option<Value> {
+    let items = open_measures(source);
     let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
-    Ok(sections(source, rows.collect()))
+    sections(source, rows.collect())
 }
 
 /// The facts of a mail about complaint cases.
 pub(crate) fn cases<'a>(source: &'a Source<'a>) -> Reading<'a> {
     Box::pin(async move {
-        let items = open_cases(source).await?;
+        let items = open_cases(source);
         let rows = items.into_iter().map(|(relation, row)| ((false, relation, None), row));
         Ok(sections(source, rows.collect()))
     })
@@ -240,8 +241,10 @@ fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
     Some(Value::from(Serde(Facts { sections: sections.collect(), count, first })))
 }
 
+/// A measure, or an answer to one, that a mail is about.
 #[derive(FromQueryResult)]
 struct OfMeasure {
+    mail_id: i64,
     measure_id: i64,
     assignment_id: Option<i64>,
     /// The version of the assignment or, for a measure as a whole, of the measure.
@@ -277,8 +280,9 @@ struct OfMeasure {
     post: Option<String>,
 }
 
-/// Reads the items of the mail `$1` about measures, with what is said of each.
-const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
+/// Reads the items of the mails `{mails}` about measures, with what is said of each; those of a mail that are most
+/// urgent first.
+const ITEMS: &str = "SELECT i.mail_id, i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
     coalesce(a.created_at, m.created_at) AS created_at, \
     CASE WHEN w.is_account OR w.is_ended THEN a.due_by ELSE i.due_on END AS due_on, \
     z.notice_from, z.notice_until, m.number, m.content, m.due_raw, \
@@ -306,11 +310,11 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     JOIN (SELECT id, kind, recipient, kind = 'notice-ended' AS is_ended, \
           kind IN ('quarterly-self-inspection', 'half-year-verification', 'yearly-spot-check') AS is_of_check, \
           kind = 'monthly-account' AS is_account \
-          FROM mail WHERE id = $1) w ON w.id = i.mail_id \
+          FROM mail WHERE id {mails}) w ON w.id = i.mail_id \
     LEFT JOIN close_out z ON w.is_ended AND z.assignment_id = a.id AND z.state = 'PUBLICISED' \
          AND z.notice_until = i.due_on \
          AND NOT EXISTS (SELECT 1 FROM objection o WHERE o.close_out_id = z.id AND o.decided_at IS NULL) \
-    WHERE i.mail_id = $1 AND m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
+    WHERE m.status NOT IN ('CLOSED', 'NOT_APPLICABLE') \
     AND (a.id IS NULL OR a.status NOT IN ('CLOSED', 'NOT_APPLICABLE')) \
     AND (NOT w.is_ended OR z.id IS NOT NULL) \
     AND (w.is_of_check OR w.is_account OR w.is_ended OR w.kind = 'stale-progress' OR a.id IS NULL \
@@ -329,16 +333,56 @@ const ITEMS: &str = "SELECT i.measure_id, a.id AS assignment_id, coalesce(a.vers
     AND (w.kind <> 'escalation' OR a.id IS NOT NULL \
          OR EXISTS (SELECT 1 FROM leader o WHERE o.measure_id = m.id AND o.email = w.recipient) \
          OR EXISTS (SELECT 1 FROM account o WHERE o.email = w.recipient)) \
-    ORDER BY i.due_on, CASE WHEN w.is_account THEN coalesce(a.due_by, '9999-12-31') END, p.position, m.position, \
-    m.id, a.unit_id";
+    ORDER BY i.mail_id, i.due_on, CASE WHEN w.is_account THEN coalesce(a.due_by, '9999-12-31') END, p.position, \
+    m.position, m.id, a.unit_id";
+
+/// What digests are about, as the ledger says it now.
+#[derive(Default)]
+pub(super) struct Items {
+    /// The measures of each mail, the most urgent first.
+    measures: HashMap<i64, Vec<OfMeasure>>,
+    /// The cases of each mail, the most urgent first.
+    cases: HashMap<i64, Vec<OfCase>>,
+    /// The units that still have to complete each measure.
+    open_units: HashMap<i64, Vec<OpenUnit>>,
+}
+
+impl Items {
+    /// Reads what mails are about that is still open.
+    pub(super) async fn read<C: ConnectionTrait>(db: &C, mails: &[i64]) -> Result<Self, DbErr> {
+        if mails.is_empty() {
+            return Ok(Self::default());
+        }
+        let measures = read(db, ITEMS, mails, |line: &OfMeasure| line.mail_id).await?;
+        let led = measures.values().flatten().filter(|line| line.unit_id.is_none());
+        let led: HashSet<i64> = led.map(|line| line.measure_id).collect();
+        Ok(Self {
+            open_units: open_units(db, led).await?,
+            cases: read(db, CASES, mails, |line: &OfCase| line.mail_id).await?,
+            measures,
+        })
+    }
+}
+
+/// Reads lines of mails by a statement, and returns those of each mail in their order.
+async fn read<C: ConnectionTrait, Line: FromQueryResult>(
+    db: &C,
+    template: &str,
+    mails: &[i64],
+    mail: impl Fn(&Line) -> i64,
+) -> Result<HashMap<i64, Vec<Line>>, DbErr> {
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
+    let text = template.replace("{mails}", &sql.among(mails.iter().copied()));
+    let mut lines: HashMap<i64, Vec<Line>> = HashMap::new();
+    for line in Line::find_by_statement(sql.statement(text)).all(db).await? {
+        lines.entry(mail(&line)).or_default().push(line);
+    }
+    Ok(lines)
+}
 
 /// The measures of a mail that are still open, the most urgent first, each once.
-async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
-    let statement = Statement::from_sql_and_values(source.db.get_database_backend(), ITEMS, [source.mail.id.into()]);
-    let found = OfMeasure::find_by_statement(statement).all(source.db).await?;
-    let led = found.iter().filter(|line| line.unit_id.is_none()).map(|line| line.measure_id);
-    let open = open_units(source, led.collect()).await?;
-    let row = |line: OfMeasure| {
+fn open_measures(source: &Source<'_>) -> Vec<(Relation, Row)> {
+    let row = |line: &OfMeasure| {
         let is_own = line.unit_id.is_some() && line.unit_id == source.mail.unit_id;
         let is_led = line.unit_id.is_none() && line.answering > 0;
         let was_over = |due_by: Option<NaiveDate>, entered_at: DateTime<Utc>| {
@@ -346,7 +390,7 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
         };
         // A line about a whole measure is about the answers that are due on its day.
         let is_due = |unit: &&OpenUnit| line.is_of_check || unit.due_by == line.due_on;
-        let due: Vec<&OpenUnit> = match open.get(&line.measure_id) {
+        let due: Vec<&OpenUnit> = match source.items.open_units.get(&line.measure_id) {
             Some(units) if is_led => units.iter().filter(is_due).collect(),
             _ => Vec::new(),
         };
@@ -359,7 +403,6 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             } else {
                 was_over(line.due_on, line.created_at)
             };
-        let open_units: Vec<String> = due.into_iter().map(|unit| unit.name.clone()).collect();
         let level = match (line.is_escalated, line.is_proposed, line.unit_id) {
             (false, ..) => None,
             (true, true, _) => Some("listing"),
@@ -367,10 +410,12 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             (true, false, Some(_)) => Some("office"),
             (true, false, None) => Some("leader"),
         };
-        let number = match (&line.problem_number, line.number) {
+        let number = match (&line.problem_number, &line.number) {
             (Some(problem), Some(measure)) if !measure.contains('-') => Some(format!("{problem}-{measure}")),
-            (_, measure) => measure,
+            (_, measure) => measure.clone(),
         };
+        let unit = || line.unit.clone().or_else(|| line.lead_unit.clone());
+        let report = || line.report.clone().or_else(|| line.stated.clone());
         let row = Row {
             keys: (line.measure_id, line.assignment_id),
             id: line
@@ -380,11 +425,11 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
             page: format!("/measures/{}", Item::Measure(line.measure_id).id()),
             link: source.link(Item::Measure(line.measure_id)),
             number,
-            text: line.content,
-            problem: Some((line.problem_number, line.problem_title)),
+            text: line.content.clone(),
+            problem: Some((line.problem_number.clone(), line.problem_title.clone())),
             region: None,
             is_key: false,
-            round: line.round,
+            round: line.round.clone(),
             due_on: line.due_on,
             days_left: line.due_on.map_or(0, |due_on| days_left(source.mail, due_on)),
             was_overdue,
@@ -396,24 +441,25 @@ async fn open_measures(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwr
                 days_over: -days_left(source.mail, until),
             }),
             quarters: Vec::new(),
-            deadline: Some(line.due_raw),
+            deadline: Some(line.due_raw.clone()),
             extended_to: line.extended_to,
             counted_on: line.counted_on,
-            unit: if is_led { None } else { line.unit.or(line.lead_unit) },
-            open_count: open_units.len(),
-            open_units: open_units.into_iter().take(UNITS).collect(),
+            unit: if is_led { None } else { unit() },
+            open_count: due.len(),
+            open_units: due.into_iter().take(UNITS).map(|unit| unit.name.clone()).collect(),
             answering: line.answering,
             reported_on: if is_led { line.heard_on } else { line.reported_on },
-            report: if is_led { None } else { line.report.or(line.stated) },
+            report: if is_led { None } else { report() },
             state: None,
             level,
-            post: line.post,
+            post: line.post.clone(),
         };
         Some((if is_own { Relation::Own } else { Relation::Others }, row))
     };
-    Ok(found.into_iter().filter_map(row).collect())
+    source.items.measures.get(&source.mail.id).into_iter().flatten().filter_map(row).collect()
 }
 
+/// A unit that still has to complete a measure.
 #[derive(FromQueryResult)]
 struct OpenUnit {
     measure_id: i64,
@@ -423,27 +469,28 @@ struct OpenUnit {
 }
 
 /// The units that still have to complete each of these measures.
-async fn open_units(source: &Source<'_>, measures: Vec<i64>) -> Result<HashMap<i64, Vec<OpenUnit>>, DbErr> {
+async fn open_units<C: ConnectionTrait>(db: &C, measures: HashSet<i64>) -> Result<HashMap<i64, Vec<OpenUnit>>, DbErr> {
     let mut units: HashMap<i64, Vec<OpenUnit>> = HashMap::new();
     if measures.is_empty() {
         return Ok(units);
     }
-    let mut sql = planner::Sql::new(source.db.get_database_backend(), &[]);
-    let keys: Vec<String> = measures.into_iter().map(|key| sql.bind(key)).collect();
+    let mut sql = Sql::new(db.get_database_backend(), &[]);
     let text = format!(
         "SELECT a.measure_id, u.name, a.due_by, a.created_at FROM assignment a JOIN unit u ON u.id = a.unit_id \
-         WHERE a.measure_id IN ({}) AND a.completed_on IS NULL \
+         WHERE a.measure_id {} AND a.completed_on IS NULL \
          AND a.status NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') ORDER BY a.measure_id, a.unit_id",
-        keys.join(", ")
+        sql.among(measures)
     );
-    for row in OpenUnit::find_by_statement(sql.statement(text)).all(source.db).await? {
+    for row in OpenUnit::find_by_statement(sql.statement(text)).all(db).await? {
         units.entry(row.measure_id).or_default().push(row);
     }
     Ok(units)
 }
 
+/// A case that a mail is about.
 #[derive(FromQueryResult)]
 struct OfCase {
+    mail_id: i64,
     case_id: i64,
     version: i32,
     number: String,
@@ -458,22 +505,18 @@ struct OfCase {
     report: Option<String>,
 }
 
+/// Reads the cases of the mails `{mails}` that are still open; those of a mail that are most urgent first.
+const CASES: &str = "SELECT i.mail_id, c.id AS case_id, c.version, c.number, c.summary, c.due_on, c.is_key, c.state, \
+    g.name AS region, r.name AS round, u.name AS unit, u.id AS unit_id, (SELECT x.text FROM case_report x \
+       WHERE x.case_id = c.id AND x.text IS NOT NULL ORDER BY x.written_at DESC, x.id DESC LIMIT 1) AS report \
+    FROM mail_item i JOIN inspection_case c ON c.id = i.case_id JOIN inspection_round r ON r.id = c.round_id \
+    JOIN region g ON g.id = c.region_id JOIN unit u ON u.id = c.lead_unit_id \
+    WHERE i.mail_id {mails} AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
+    ORDER BY i.mail_id, c.due_on, c.number, c.id";
+
 /// The cases of a mail that are still open, the most urgent first.
-async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritten> {
-    let statement = Statement::from_sql_and_values(
-        source.db.get_database_backend(),
-        "SELECT c.id AS case_id, c.version, c.number, c.summary, c.due_on, c.is_key, c.state, g.name AS region, \
-                r.name AS round, u.name AS unit, u.id AS unit_id, (SELECT x.text FROM case_report x \
-                   WHERE x.case_id = c.id AND x.text IS NOT NULL ORDER BY x.written_at DESC, x.id DESC LIMIT 1) \
-                   AS report \
-         FROM mail_item i JOIN inspection_case c ON c.id = i.case_id JOIN inspection_round r ON r.id = c.round_id \
-         JOIN region g ON g.id = c.region_id JOIN unit u ON u.id = c.lead_unit_id \
-         WHERE i.mail_id = $1 AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
-         ORDER BY c.due_on, c.number, c.id",
-        [source.mail.id.into()],
-    );
-    let found = OfCase::find_by_statement(statement).all(source.db).await?;
-    let row = |case: OfCase| {
+fn open_cases(source: &Source<'_>) -> Vec<(Relation, Row)> {
+    let row = |case: &OfCase| {
         let is_own = source.mail.unit_id == Some(case.unit_id);
         let row = Row {
             keys: (case.case_id, None),
@@ -481,12 +524,12 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             version: case.version,
             page: format!("/cases/{}", Item::Case(case.case_id).id()),
             link: source.link(Item::Case(case.case_id)),
-            number: Some(case.number),
-            text: case.summary,
+            number: Some(case.number.clone()),
+            text: case.summary.clone(),
             problem: None,
-            region: Some(case.region),
+            region: Some(case.region.clone()),
             is_key: case.is_key,
-            round: case.round,
+            round: case.round.clone(),
             due_on: Some(case.due_on),
             days_left: days_left(source.mail, case.due_on),
             was_overdue: false,
@@ -497,17 +540,17 @@ async fn open_cases(source: &Source<'_>) -> Result<Vec<(Relation, Row)>, Unwritt
             deadline: None,
             extended_to: None,
             counted_on: None,
-            unit: Some(case.unit),
+            unit: Some(case.unit.clone()),
             open_units: Vec::new(),
             open_count: 0,
             answering: 1,
             reported_on: None,
-            report: case.report,
-            state: Some(case.state),
+            report: case.report.clone(),
+            state: Some(case.state.clone()),
             level: None,
             post: None,
         };
         (if is_own { Relation::Own } else { Relation::Others }, row)
     };
-    Ok(found.into_iter().map(row).collect())
+    source.items.cases.get(&source.mail.id).into_iter().flatten().map(row).collect()
 }

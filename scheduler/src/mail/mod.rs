@@ -3,6 +3,7 @@
 //! of the day that the mail is of.
 
 pub(crate) mod account;
+pub(crate) mod batch;
 mod calendar;
 pub(crate) mod digest;
 pub(crate) mod notice;
@@ -18,7 +19,7 @@ use entity::language::Language;
 use entity::mail;
 use futures_util::future::BoxFuture;
 use ledger::people::muted;
-use ledger::record::delivery::{Office, Recipients};
+use ledger::record::delivery::Office;
 use ledger::record::link_key::LinkKey;
 use ledger::record::message_id;
 use ledger::rule::wording::one_line;
@@ -26,6 +27,9 @@ use ledger::work::mail_link::{Item, Target};
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use sea_orm::{ActiveEnum, DatabaseConnection};
+
+use self::batch::Batch;
+use self::digest::Items;
 
 /// A kind of mail.
 #[derive(Clone, Copy)]
@@ -47,6 +51,8 @@ pub(crate) struct Source<'a> {
     pub(crate) db: &'a DatabaseConnection,
     /// The mail of the outbox.
     pub(crate) mail: &'a mail::Model,
+    /// What digests are about.
+    items: &'a Items,
     /// What the act that queued it kept, an object.
     pub(crate) facts: serde_json::Value,
     /// The addresses that links lead to.
@@ -167,10 +173,10 @@ impl Writer {
     pub(crate) async fn write(
         &self,
         db: &DatabaseConnection,
-        (mail, recipients): (&mail::Model, &Recipients),
+        (mail, batch): (&mail::Model, &Batch),
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Result<Option<Message>, Unwritten> {
-        self.compose(db, (mail, recipients), (now, zone), false).await
+        self.compose(db, (mail, batch), (now, zone), false).await
     }
 
     /// Returns the part of a mail's Message-ID before the `@`.
@@ -192,8 +198,8 @@ impl Writer {
         (now, zone): (DateTime<Utc>, Tz),
     ) -> Option<(String, String)> {
         let composed = async {
-            let recipients = Recipients::read(db, std::iter::once(mail)).await?;
-            self.compose(db, (mail, &recipients), (now, zone), true).await
+            let batch = Batch::read(db, std::iter::once(mail)).await?;
+            self.compose(db, (mail, &batch), (now, zone), true).await
         };
         match composed.await {
             Ok(message) => message.map(|message| (message.subject, message.reason)),
@@ -207,7 +213,7 @@ impl Writer {
     async fn compose(
         &self,
         db: &DatabaseConnection,
-        (mail, recipients): (&mail::Model, &Recipients),
+        (mail, batch): (&mail::Model, &Batch),
         (now, zone): (DateTime<Utc>, Tz),
         is_preview: bool,
     ) -> Result<Option<Message>, Unwritten> {
@@ -215,7 +221,8 @@ impl Writer {
         let facts: serde_json::Value = serde_json::from_str(&mail.facts)?;
         let kept = facts.get("language").and_then(serde_json::Value::as_str).map(str::to_owned);
         let kept = kept.and_then(|code| Language::try_from_value(&code).ok());
-        let source = Source { db, mail, facts, links: &self.links, now, zone, is_preview };
+        let Batch { recipients, items, .. } = batch;
+        let source = Source { db, mail, items, facts, links: &self.links, now, zone, is_preview };
         let Some(facts) = (kind.read)(&source).await? else { return Ok(None) };
         let unit = recipients.unit(mail);
         let own = kept.or(recipients.account(mail).and_then(|account| account.language));
