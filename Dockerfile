@@ -11,7 +11,11 @@ ARG CARGO_AUDITABLE=0.7.7
 RUN cargo install --locked --version ${CARGO_AUDITABLE} cargo-auditable
 WORKDIR /source
 COPY . .
-RUN cargo auditable build --release --locked --bin rectify && cp target/release/rectify /usr/local/bin/rectify
+# Crates and what was compiled stay in caches of this machine, so that a new version builds only what has changed.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/source/target,sharing=locked \
+    cargo auditable build --release --locked --bin rectify \
+ && strip --strip-all --keep-section=.dep-v0 target/release/rectify -o /usr/local/bin/rectify
 
 FROM ${DEBIAN_IMAGE}
 # Only the program can access its data. /secrets is for the database password that docker-compose.yml generates.
