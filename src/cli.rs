@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    self, account, audit, calendar, demo, dossier, evidence, export, health, import, job, mail, region, reminder,
+    self, account, audit, backup, calendar, demo, dossier, evidence, export, health, import, job, mail, region, reminder,
     statistics, unit, webhook,
 };
 use crate::serve::{self, Role};
@@ -34,6 +34,12 @@ enum Command {
     Health(health::Health),
     /// 升级数据库到最新结构
     Migrate,
+    /// 备份整个台账（服务照常运行），或核验备份
+    Backup(backup::Create),
+    /// 把备份恢复到空数据库
+    Restore(backup::Restore),
+    /// 把整个台账复制到另一个空数据库（SQLite 与 PostgreSQL 之间均可），编号不变
+    Copy(backup::Copy),
     /// 在空数据库中生成虚构的演示台账
     Demo(demo::Demo),
     /// 行政区：列出、添加、全部载入
@@ -123,6 +129,9 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Serve { role } => serve::run(settings, role).await,
         Command::Health(health) => health::run(settings, &health),
         Command::Migrate => command::migrate(settings).await,
+        Command::Backup(command) => Box::pin(backup::create(settings, &command)).await,
+        Command::Restore(command) => Box::pin(backup::restore(settings, &command)).await,
+        Command::Copy(command) => Box::pin(backup::copy(settings, &command)).await,
         Command::Demo(demo) => demo::run(settings, &demo).await,
         Command::Region(region) => region::run(settings, region).await,
         Command::Unit(unit) => unit::run(settings, unit).await,

@@ -4,6 +4,7 @@
 // the whole nest.
 #![recursion_limit = "256"]
 
+mod archive;
 pub mod cli;
 mod clock;
 mod command;

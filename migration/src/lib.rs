@@ -129,7 +129,7 @@ pub async fn state(db: &DatabaseConnection) -> Result<State, DbErr> {
     }
     let applied = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
     let applied: Vec<String> = applied.into_iter().map(|row| row.version).collect();
-    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let known: Vec<String> = names().collect();
     let unknown: Vec<String> = applied.iter().filter(|step| !known.contains(step)).cloned().collect();
     Ok(if !unknown.is_empty() {
         State::Newer(unknown)
@@ -162,6 +162,35 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     }
     transaction.commit().await?;
     Ok(pending)
+}
+
+/// Returns the names of the steps that were applied, in their order.
+pub async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let rows = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
+    let applied: Vec<String> = rows.into_iter().map(|row| row.version).collect();
+    Ok(names().filter(|step| applied.contains(step)).collect())
+}
+
+/// Gives a database in which there is nothing yet the schema of another, which was migrated by these steps. Returns
+/// false, and does nothing, if they are not the first steps of this version.
+pub async fn to(db: &DatabaseConnection, steps: &[String]) -> Result<bool, DbErr> {
+    if steps.is_empty() || !names().take(steps.len()).eq(steps.iter().cloned()) {
+        return Ok(false);
+    }
+    let has_some = SchemaManager::new(db).has_table("seaql_migrations").await?;
+    let there = if has_some { applied(db).await?.len() } else { 0 };
+    let number = |steps: usize| steps.try_into().unwrap_or(u32::MAX);
+    if there < steps.len() {
+        Migrator::up(db, Some(number(steps.len() - there))).await?;
+    } else if there > steps.len() {
+        Migrator::down(db, Some(number(there - steps.len()))).await?;
+    }
+    Ok(true)
+}
+
+/// Returns the names of all steps of this version, in their order.
+fn names() -> impl Iterator<Item = String> {
+    Migrator::migrations().into_iter().map(|step| step.name().to_owned())
 }
 
 /// Takes back the last steps. The program never does so; the stories make an older database with it.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::State;
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
@@ -61,8 +61,44 @@ pub(crate) async fn open_for(settings: &Settings, purpose: Use) -> Result<Opened
     Ok(Opened { db, applied })
 }
 
+/// Opens a database in which there is nothing yet, creates it if it is a file, and gives it the schema that these steps
+/// make. It may have been migrated, but not used.
+pub(crate) async fn open_empty(settings: &Settings, steps: &[String]) -> Result<DatabaseConnection, Failure> {
+    let url = settings.database()?.url;
+    let shown = secret::shown(&url);
+    let db = connect::connect(settings, true, Duration::ZERO).await?;
+    let state = migration::state(&db).await?;
+    if let State::Newer(unknown) = &state {
+        return Err(newer(&url, unknown));
+    }
+    if state != State::Empty && is_used(&db).await? {
+        return Err(Failure::Rejected(format!(
+            "数据库 {shown} 不是空的，没有写入任何内容；请用新建的空数据库\n\
+             The database {shown} is not empty, and nothing was written; use a new one"
+        )));
+    }
+    if !migration::to(&db, steps).await? {
+        let version = env!("CARGO_PKG_VERSION");
+        return Err(Failure::Rejected(format!(
+            "内容来自更新的版本，本程序（{version}）不认识其结构；请使用那个更新的版本\n\
+             The content is of a newer version, whose schema this program ({version}) does not know; use the newer one"
+        )));
+    }
+    Ok(db)
+}
+
+/// Whether anybody has used a database since it was migrated.
+async fn is_used(db: &DatabaseConnection) -> Result<bool, Failure> {
+    let tables = ["account", "unit", "problem", "inspection_case", "audit_entry"];
+    let any = tables.map(|table| format!("EXISTS (SELECT 1 FROM {table})")).join(" OR ");
+    let text = format!("SELECT CASE WHEN {any} THEN 1 ELSE 0 END AS is_used");
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), text)).await?;
+    let is_used: i32 = row.map_or(Ok(0), |row| row.try_get("", "is_used"))?;
+    Ok(is_used != 0)
+}
+
 /// Migrates the database to the newest schema and returns the names of the steps applied; empty if it was up to date.
-async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Failure> {
+pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Failure> {
     let applied = migration::up(db).await?;
     if !applied.is_empty() {
         tracing::info!(steps = applied.join(", "), "migrated the database");

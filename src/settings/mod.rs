@@ -395,6 +395,16 @@ impl Settings {
         Storage::open_to_read(&self.evidence_url()).map_err(|why| Fault::told("evidence_url", why))
     }
 
+    /// Returns these settings with another database.
+    pub(crate) fn with_database(&self, url: &str) -> Self {
+        Self {
+            database_url: SecretString::from(url),
+            database_url_file: PathBuf::new(),
+            database_host: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// Opens the storage of evidence files. Creates its folder.
     pub(crate) fn storage(&self) -> Result<Storage, Fault> {
         Storage::open(&self.evidence_url()).map_err(|why| Fault::told("evidence_url", why))

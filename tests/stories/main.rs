@@ -12,6 +12,7 @@ mod accountability;
 mod api;
 mod audit;
 mod available;
+mod backup;
 mod bounces;
 mod briefing;
 mod budget;

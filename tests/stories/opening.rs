@@ -51,6 +51,8 @@ const WORKING: &[&[&str]] = &[
     &["audit", "head"],
     &["dossier", "measure_1", "--out", "OUT"],
     &["evidence", "verify"],
+    &["backup", "OUT"],
+    &["copy", "--to", "sqlite:OUT"],
     &["reminder", "list"],
     &["statistics", "check"],
 ];

@@ -188,6 +188,12 @@ impl Storage {
         }
     }
 
+    /// Puts a file back to its place, from a backup.
+    pub async fn put(&self, place: &str, content: Vec<u8>) -> Result<(), object_store::Error> {
+        self.store.put(&Path::from(place), content.into()).await?;
+        Ok(())
+    }
+
     /// Deletes a stored file.
     pub(crate) async fn remove(&self, place: &str) -> Result<(), object_store::Error> {
         self.store.delete(&Path::from(place)).await
