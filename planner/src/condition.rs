@@ -183,8 +183,9 @@ impl Condition {
             Self::Null(column, false) => format!("{alias}.{column} IS NOT NULL"),
             Self::Contains(columns, text) => {
                 let words = sql.bind(text.clone());
+                let has_case = text.to_lowercase() != *text || text.to_uppercase() != *text;
                 let any: Vec<String> =
-                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &words)).collect();
+                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &words, has_case)).collect();
                 format!("({})", any.join(" OR "))
             }
             Self::StartsWith(column, text) => {

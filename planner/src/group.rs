@@ -181,7 +181,11 @@ fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
     let Some(of) = dimension.of else { return key };
     let other = sql.alias();
     match sql.seen(of.table, &other) {
-        Some(seen) => format!("(SELECT {other}.id FROM {} {other} WHERE {other}.id = {key} AND {seen})", of.table),
+        // Unlike a query for the key, EXISTS lets PostgreSQL find the rows that may be seen once for all keys.
+        Some(seen) => format!(
+            "CASE WHEN EXISTS (SELECT 1 FROM {} {other} WHERE {other}.id = {key} AND {seen}) THEN {key} END",
+            of.table
+        ),
         None => key,
     }
 }

@@ -79,16 +79,12 @@ impl Sql<'_> {
     pub(crate) fn narrowed(&self, filter: &Condition, table: &str) -> Condition {
         let sight = self.sight();
         let seen = sight.rows(table);
-        if seen.is_always() {
-            return filter.clone();
-        }
-        let (member, rest) = filter.clone().split_member();
-        match member {
-            Some(member) if !sight.implies(&member) => {
-                let listed = sight.lists(&member);
+        match filter.clone().split_member() {
+            (Some(member), rest) if !sight.implies(&member) => {
+                let listed = if seen.is_always() { Condition::always() } else { sight.lists(&member) };
                 Condition::Member(member).and(listed).and(rest).and(seen)
             }
-            _ => seen.and(rest),
+            (_, rest) => seen.and(rest),
         }
     }
 }

@@ -268,12 +268,14 @@ impl<'a> Sql<'a> {
         format!("CAST(coalesce(sum({number}), 0) AS bigint)")
     }
 
-    /// Writes the condition that a text contains another, ignoring the case of Latin letters.
-    pub fn contains(&self, text: &str, words: &str) -> String {
-        if self.is_postgres() {
-            format!("strpos(lower({text}), lower({words})) > 0")
+    /// Writes the condition that a text contains another, ignoring the case of Latin letters. `has_case` is whether
+    /// the other has any such letters: without them, as in Chinese, no text has to be put into lower case.
+    pub fn contains(&self, text: &str, words: &str, has_case: bool) -> String {
+        let function = if self.is_postgres() { "strpos" } else { "instr" };
+        if has_case {
+            format!("{function}(lower({text}), lower({words})) > 0")
         } else {
-            format!("instr(lower({text}), lower({words})) > 0")
+            format!("{function}({text}, {words}) > 0")
         }
     }
 

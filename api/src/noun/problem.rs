@@ -180,7 +180,7 @@ filter! {
         /// The workflow status of the problem is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.
-        due_on: DateFilter = |day| day.condition("due_on"),
+        due_on: DateFilter = |day| day.due(),
         /// True: the deadline is ongoing (长期坚持). False: it is not.
         is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
         /// True: the problem is open past its deadline on the current local day. False: it is not.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use async_graphql::registry::{MetaType, MetaTypeId, Registry};
 use async_graphql::resolver_utils::{EnumType, enum_value};
 use async_graphql::{ID, InputObject, InputObjectType, InputType, InputValueError, InputValueResult, Name, Value};
+use ledger::record::concern;
 use planner::{Condition, Filter, Table, argument};
 use sea_orm::ActiveEnum;
 
@@ -30,7 +31,7 @@ pub(crate) struct TextFilter {
 
 /// Conditions on a local date. The date must satisfy every condition that is given; an absent date satisfies only
 /// `isNull: true`.
-#[derive(InputObject, Default)]
+#[derive(InputObject, Default, Clone, Copy, PartialEq)]
 pub(crate) struct DateFilter {
     /// The date equals this date.
     eq: Option<Date>,
@@ -194,6 +195,24 @@ impl DateFilter {
             .collect();
         all.extend(self.is_null.map(|absent| Condition::Null(column, absent)));
         Condition::All(all)
+    }
+
+    /// Returns the condition on a deadline, for a table whose column `due_order` has it, and a late date in place of
+    /// none. Its indexes are of that column, so `due_on` is left alone.
+    pub(crate) fn due(&self) -> Condition {
+        const ORDER: &str = "due_order";
+        let none = concern::due_order(None);
+        if *self == Self::default() {
+            return Condition::always();
+        }
+        let has_deadline = Condition::Compare(ORDER, "<", none.into());
+        let bounds = Self { is_null: None, ..*self };
+        let is_bound = bounds != Self::default();
+        match self.is_null {
+            Some(true) if is_bound => Condition::never(),
+            Some(true) => Condition::Compare(ORDER, "=", none.into()),
+            Some(false) | None => has_deadline.and(bounds.condition(ORDER)),
+        }
     }
 }
 

@@ -710,7 +710,12 @@ impl Sight for Principal {
                     }
                     _ => of_owner(table),
                 },
-                "inspection_round" => rounds(*role),
+                "inspection_round" if goes_by_region(*role) => rounds(*role),
+                // Found once, by the unit's own rows, rather than by looking into each round.
+                "inspection_round" => {
+                    let by_measures = of_unit(table, *role, *unit, answers);
+                    Condition::Any(vec![by_measures, round_of_cases(*role, answers)])
+                }
                 "ownership" => ownership(place.as_ref()),
                 "round_result" | "published_figure" | "imported_sheet" => results(place.as_ref()),
                 "change" => Condition::Any(vec![of_owner(table), removals(*role, place.as_ref())]),
@@ -778,13 +783,19 @@ const BELOW: &str = "{t}.region_id IN (SELECT r.id FROM region r WHERE substr(r.
 const ANSWERED_BELOW: &str = "{t}.assignment_id IN (SELECT a.id FROM assignment a WHERE a.region_id IN \
     (SELECT r.id FROM region r WHERE substr(r.path, 1, length({})) = {}))";
 
-/// Returns the condition that a unit leads, answers or supervises a row, depending on the role.
+/// Returns the condition that a unit leads, answers or supervises a row, depending on the role. A round is one in which
+/// the unit has such a measure.
 fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condition {
     if table == "inspection_case" {
         return case_of_unit(role, answers);
     }
     // For each table, the rows by measures that the unit leads or supervises, and by its own assignments.
     let (led, supervised, answered) = match table {
+        "inspection_round" => (
+            "SELECT m.round_id FROM measure m WHERE m.lead_unit_id = {}",
+            "SELECT m.round_id FROM measure m WHERE m.supervising_unit_id = {}",
+            "SELECT m.round_id FROM assignment a JOIN measure m ON m.id = a.measure_id WHERE a.unit_id = {}",
+        ),
         "problem" => (
             "SELECT m.problem_id FROM measure m WHERE m.lead_unit_id = {}",
             "SELECT m.problem_id FROM measure m WHERE m.supervising_unit_id = {}",
@@ -820,8 +831,21 @@ fn of_unit(table: &str, role: Role, unit: Option<i64>, answers: &[i64]) -> Condi
 fn case_of_unit(role: Role, answers: &[i64]) -> Condition {
     const LED: &str = "SELECT c.id FROM inspection_case c WHERE c.lead_unit_id = {}";
     const ASSISTED: &str = "SELECT c.case_id FROM case_unit c WHERE c.unit_id = {}";
+    by_cases(role, answers, [LED, ASSISTED])
+}
+
+/// Returns the condition that a unit leads a case of a round or assists with one.
+fn round_of_cases(role: Role, answers: &[i64]) -> Condition {
+    const LED: &str = "SELECT c.round_id FROM inspection_case c WHERE c.lead_unit_id = {}";
+    const ASSISTED: &str = "SELECT c.round_id FROM case_unit u JOIN inspection_case c ON c.id = u.case_id \
+        WHERE u.unit_id = {}";
+    by_cases(role, answers, [LED, ASSISTED])
+}
+
+/// Returns the condition that one of the queries, about the cases that a unit leads or assists with, returns the row.
+fn by_cases(role: Role, answers: &[i64], queries: [&'static str; 2]) -> Condition {
     let answering = answers.iter().filter(|_| answers_cases(role));
-    Condition::Among(answering.flat_map(|unit| [(LED, (*unit).into()), (ASSISTED, (*unit).into())]).collect())
+    Condition::Among(answering.flat_map(|unit| queries.map(|query| (query, (*unit).into()))).collect())
 }
 
 /// Returns the condition for deletions in the change feed, which are shown to the regions that could see the row.
@@ -919,22 +943,30 @@ fn is_empty_round(_: &mut Sql<'_>, round: &str) -> String {
     format!("({} AND {})", none("problem"), none("inspection_case"))
 }
 
-/// Matches rows whose region is the one with this path, or lies below or above it.
-const BESIDE: &str = "EXISTS (SELECT 1 FROM region r WHERE r.id = {t}.region_id \
-    AND (substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path))";
+/// Matches rows whose region is the one with this path, or lies below or above it. The regions are found once.
+const BESIDE: &str = "{t}.region_id IN (SELECT r.id FROM region r \
+    WHERE substr(r.path, 1, length({})) = {} OR substr({}, 1, length(r.path)) = r.path)";
 
 /// Returns the condition for visible units.
 ///
 /// These are the caller's own unit; the units of the caller's region and of regions below and above it; and, for lead
 /// and supervising units, the units that answer the measures they lead or supervise. An administrator sees all units.
 fn units(role: Role, place: Option<&Place>, unit: Option<i64>, answers: &[i64]) -> Condition {
-    const ANSWERING: &str = "EXISTS (SELECT 1 FROM assignment a JOIN measure m ON m.id = a.measure_id \
-        WHERE a.unit_id = {t}.id AND {} IN (m.lead_unit_id, m.supervising_unit_id))";
+    const LED: &str = "SELECT a.unit_id FROM measure m JOIN assignment a ON a.measure_id = m.id \
+        WHERE m.lead_unit_id = {}";
+    const SUPERVISED: &str = "SELECT a.unit_id FROM measure m JOIN assignment a ON a.measure_id = m.id \
+        WHERE m.supervising_unit_id = {}";
     if administers(role) {
         return Condition::always();
     }
+    // Every region lies below the nation.
+    if place.is_some_and(Place::is_the_nation) {
+        return Condition::always();
+    }
     let beside = place.map(|place| Condition::Matches(BESIDE, place.path.clone().into()));
-    let answering = unit.filter(|_| sees_answering_units(role)).map(|unit| Condition::Matches(ANSWERING, unit.into()));
+    let answering = unit
+        .filter(|_| sees_answering_units(role))
+        .map(|unit| Condition::Among([LED, SUPERVISED].map(|query| (query, unit.into())).into()));
     let own = (!answers.is_empty()).then(|| Condition::In("id", answers.iter().map(|unit| (*unit).into()).collect()));
     Condition::Any(beside.into_iter().chain(own).chain(answering).collect())
 }

@@ -51,7 +51,8 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     let kept = kept(sql, question);
     // Every item concerns the nation, so that no list of those that do is needed.
     let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
-    let items = items(sql, &Question { within: question.within.filter(|_| !is_nation), ..*question }, keeps);
+    let limited = Question { within: question.within.filter(|_| !is_nation), ..*question };
+    let items = items(sql, &limited, keeps);
     let figures = counted(&as_of, &State::of("i"), "i.due_by");
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = kept_figures.join(", ");
@@ -69,7 +70,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         _ => String::new(),
     };
     let groups = if question.wants_groups {
-        let (join, key, label, order) = dimension(sql, question, keeps);
+        let (join, key, label, order) = dimension(sql, &limited, keeps);
         let figures = counted(&as_of, &state_in_group(question, keeps), due_in_group(question, keeps));
         format!(
             " UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
@@ -333,9 +334,15 @@ fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, St
                 // The lead units of a problem are those of its measures.
                 Counted::Problems => {
                     let measures = sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+                    // Those of the counted problems only, unless these are all.
+                    let of = if question.within.is_some() || !keeps {
+                        "items mended JOIN measure l ON l.problem_id = mended.id"
+                    } else {
+                        "measure l"
+                    };
                     format!(
-                        "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM measure l \
-                         LEFT JOIN unit u ON u.id = l.lead_unit_id{seen}{measures}) g ON g.problem_id = i.id"
+                        "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM {of} LEFT JOIN unit u \
+                         ON u.id = l.lead_unit_id{seen}{measures}) g ON g.problem_id = i.id"
                     )
                 }
                 _ => format!("LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{seen}) g ON g.id = i.lead_unit_id"),
