@@ -10,7 +10,7 @@ use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgRow;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value};
 use serde_json::Value as Json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -22,8 +22,9 @@ pub trait Finisher: Sync {
     fn finish(&self, finish: &Finish, value: &Json) -> Json;
 }
 
-/// How often a read is repeated on a new connection after the connection turned out to be dead.
-const TRIES: usize = 2;
+/// The most connections that are found lost, one after the other, before a read is given up: those of the pool, too,
+/// which is not asked to test them.
+const MOST_LOST: usize = 32;
 /// How long a read waits for a connection. If the database cannot be reached, its caller hears so after this time.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -39,7 +40,7 @@ pub enum Lane {
     Dear,
 }
 
-/// Runs planned statements.
+/// Runs planned statements, and the few others that a read begins with.
 pub struct Reader {
     db: DatabaseConnection,
     /// The places for dear reads.
@@ -82,7 +83,8 @@ impl Reader {
             Lane::Dear => Some(place(&self.dear).await?),
         };
         let data: Option<String> = if let Some(kept) = &self.kept {
-            kept.read(&self.db, &asked).await?
+            let row = kept.fetch(&self.db, &asked).await?;
+            row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed)?
         } else {
             let row = self.db.query_one_raw(asked).await?;
             row.map(|row| row.try_get("", "data")).transpose()?.flatten()
@@ -97,6 +99,15 @@ impl Reader {
         }
         Ok(answer.to_string())
     }
+
+    /// Runs a statement that was not planned, such as the one that finds a session, on the same connections. Returns
+    /// its only row, if there is one.
+    pub async fn row(&self, asked: sea_orm::Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &self.kept {
+            Some(kept) => Ok(kept.fetch(&self.db, &asked).await?.map(QueryResult::from)),
+            None => self.db.query_one_raw(asked).await,
+        }
+    }
 }
 
 /// Returns how many dear reads run at once where `most` reads do: one fewer, at least one.
@@ -109,35 +120,38 @@ async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, DbErr> {
 }
 
 impl Kept {
-    async fn read(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<String>, DbErr> {
+    /// Runs a statement and returns its only row, if there is one.
+    async fn fetch(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
         let _place = place(&self.places).await?;
-        let mut tries = 0;
+        let mut lost = 0;
         loop {
-            let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => self.fresh(db).await?,
-            };
-            let begun = Instant::now();
-            let row = query(asked)?.fetch_optional(&mut *connection).await;
-            (self.sent)(&asked.sql, begun.elapsed());
-            match row {
-                Ok(row) => {
-                    if let Ok(mut idle) = self.idle.lock() {
-                        idle.push(connection);
-                    }
-                    return row.map(|row: PgRow| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
-                }
+            match self.attempt(db, asked).await {
                 // The server was restarted, or the network failed. Repeating a read is safe.
-                Err(error) if tries < TRIES && is_over(&error) => {
-                    tries += 1;
+                Err(error) if lost < MOST_LOST && is_lost(&error) => {
+                    lost += 1;
                     if let Ok(mut idle) = self.idle.lock() {
                         idle.clear();
                     }
                 }
-                Err(error) => return Err(failed(error)),
+                done => return done,
             }
         }
+    }
+
+    async fn attempt(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.fresh(db).await?,
+        };
+        let begun = Instant::now();
+        let row = query(asked)?.fetch_optional(&mut *connection).await;
+        (self.sent)(&asked.sql, begun.elapsed());
+        let row = row.map_err(failed)?;
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(connection);
+        }
+        Ok(row)
     }
 
     /// Takes a connection out of the pool, to be kept.
@@ -199,6 +213,16 @@ pub fn trouble(error: &DbErr) -> Option<Trouble> {
     }
 }
 
+/// Returns whether a statement failed because its connection was lost, so that another connection may carry it out.
+pub fn is_lost(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => is_over(error),
+        _ => false,
+    }
+}
+
 /// Classifies an SQLite result code, <https://sqlite.org/rescode.html>. The lowest byte is the primary code.
 fn of_sqlite(code: &str) -> Option<Trouble> {
     let code: i32 = code.parse().ok()?;
@@ -245,7 +269,7 @@ fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-/// Binds the values of a statement. Planned statements contain only these kinds of values.
+/// Binds the values of a statement. The statements of a reader contain only these kinds of values.
 fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments>, DbErr> {
     let values = asked.values.iter().flat_map(|values| &values.0);
     values.into_iter().try_fold(sqlx::query(AssertSqlSafe(asked.sql.as_str())), |query, value| {

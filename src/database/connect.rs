@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ledger::file::storage::create_private_folder;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +21,8 @@ use crate::{Failure, secret};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Number of connections to SQLite.
 pub(super) const SQLITE_CONNECTIONS: u32 = 4;
+/// How long a connection must have been idle to be tested before use.
+const IDLE: Duration = Duration::from_secs(1);
 /// How often the log says that the server is still away.
 const TELLING: Duration = Duration::from_secs(5);
 /// How long after an attempt the next one follows.
@@ -95,16 +97,20 @@ pub(super) async fn connect(
             server = server.password(password.expose_secret());
         }
         wait_for(&server, &secret::shown(&url), given.as_ref(), patience).await?;
-        // Connections are tested before use, because none survives a restart of the database. The timeouts below end
-        // statements and transactions that no client is waiting for any more.
-        options.test_before_acquire(true).max_connections(settings.database_connections).map_sqlx_postgres_opts(
-            move |options| {
+        // A connection that was idle is tested before use, because none survives a restart of the database; one that
+        // was just in use need not be, which saves a round trip. The timeouts below end statements and transactions
+        // that no client is waiting for any more.
+        let statements = settings.database_statements as usize;
+        options
+            .test_before_acquire_if_idle_for(IDLE)
+            .max_connections(settings.database_connections)
+            .map_sqlx_postgres_opts(move |options| {
                 // Not in the URL, which the driver writes to its traces.
                 let options = match &password {
                     Some(password) => options.password(password.expose_secret()),
                     None => options,
                 };
-                options.options([
+                options.statement_cache_capacity(statements).options([
                     // Reads of the API have less (`max_seconds`); migrations, recounts, seals and the demo have
                     // no limit.
                     ("statement_timeout", "300s"),
@@ -114,9 +120,11 @@ pub(super) async fn connect(
                     ("plan_cache_mode", "force_generic_plan"),
                     ("jit", "off"),
                 ])
-            },
-        );
-        options.map_sqlx_postgres_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
+            });
+        // The driver counts a transaction as ended when it begins to roll it back, and the pool waits for that.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(std::future::ready(Ok(!connection.is_in_transaction()))))
+        });
     }
     let mut db = Database::connect(options).await.map_err(|error| {
         let why = match error {
@@ -268,12 +276,12 @@ fn in_words(error: &sqlx::Error) -> Away {
     }
 }
 
-/// Checks whether a connection that is returned to the pool can be used again: it must not be inside a transaction. If
-/// not, the pool closes it.
+/// Checks whether a connection to SQLite that is returned to the pool can be used again: it must not be inside a
+/// transaction. If not, the pool closes it.
 ///
 /// SQLite ends a transaction by itself when the disk is full or fails. The driver's rollback then fails, the driver
 /// keeps counting the transaction as open, and it would nest the next one inside it.
-async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     // The driver rolls back in the background. `ping` waits for that and does not count as a statement.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())

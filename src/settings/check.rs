@@ -80,6 +80,7 @@ impl Settings {
             ("retain_session_days", self.retain_session_days, 1, 36_500),
             ("retain_mail_days", self.retain_mail_days, 30, 36_500),
             ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
+            ("database_statements", self.database_statements.into(), 1, 10_000),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),
             ("max_running", wide(self.max_running), 1, 100_000),
             ("max_waiting", wide(self.max_waiting), 0, 100_000),

@@ -79,6 +79,8 @@ pub(crate) struct Settings {
     database_ca_file: PathBuf,
     /// Maximum number of connections to PostgreSQL.
     pub(crate) database_connections: u32,
+    /// Maximum number of prepared statements that each of them keeps.
+    pub(crate) database_statements: u32,
     /// Seconds that `serve` and `migrate` wait for a database that is away.
     pub(crate) database_wait: u64,
     data_dir: PathBuf,

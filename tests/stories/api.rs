@@ -7,6 +7,7 @@ use crate::support::{Server, World, stories};
 stories!(
     the_contract_s_operations_run_as_written,
     a_root_field_is_one_statement_whatever_its_depth,
+    signing_in_costs_a_read_one_statement,
     a_report_goes_to_the_database_in_few_statements,
     http_is_spoken_by_the_book,
     a_report_moves_its_assignment_on_and_a_stale_one_is_refused,
@@ -85,6 +86,21 @@ fn a_root_field_is_one_statement_whatever_its_depth(world: &World) {
     assert_eq!(statements(deep, json!({})), 1);
     let hidden = "{ measure(id: \"measure_999999\") { id } }";
     assert_eq!(statements(hidden, json!({})), 1);
+}
+
+fn signing_in_costs_a_read_one_statement(world: &World) {
+    world.done(&["demo"]);
+    let mine = world.account("unit@gov.example", "responsible-unit", "白河县人民政府");
+    let server = world.serve();
+    let board = |mine: &str| server.data_as(mine, "{ problems { nodes { id round { name } } } }", &json!({}));
+    // The first use of a session is recorded.
+    board(&mine);
+    let before = server.statements();
+    board(&mine);
+    assert_eq!(server.statements() - before, 2, "the session and the read");
+    world.done(&["account", "disable", "unit@gov.example"]);
+    let refused = server.ask_as(&mine, "{ problems { totalCount } }", &json!({}));
+    assert_eq!(refused.code(), "UNAUTHENTICATED", "a session that was ended is over at once");
 }
 
 fn a_report_goes_to_the_database_in_few_statements(world: &World) {

@@ -18,6 +18,7 @@ use ledger::people::account::{self, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::work::Acting;
+use planner::Reader;
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::error::{Code, Refused, failed};
@@ -50,9 +51,9 @@ impl Admitted {
 
 /// Authenticates requests.
 pub(crate) struct Gate {
-    db: DatabaseConnection,
-    /// A second handle on the same pool, for the gate's own statements, which do not count as statements of an
-    /// operation.
+    /// Runs the check of sessions, so that it needs no connection of the pool.
+    pub(crate) reader: Arc<Reader>,
+    /// A second handle on the pool, for the gate's own statements, which do not count as statements of an operation.
     own: DatabaseConnection,
     clock: Clock,
     zone: chrono_tz::Tz,
@@ -67,16 +68,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Makes a gate. `opens` tells whether the settings allow an open installation, and `idle` how long a session may
-    /// remain unused.
+    /// Makes a gate. `reader` runs the check of sessions. `opens` tells whether the settings allow an open
+    /// installation, and `idle` how long a session may remain unused.
     pub(crate) fn new(
-        db: DatabaseConnection,
+        db: &DatabaseConnection,
+        reader: Arc<Reader>,
         clock: Clock,
         zone: chrono_tz::Tz,
-        opens: bool,
-        idle: Option<TimeDelta>,
+        (opens, idle): (bool, Option<TimeDelta>),
     ) -> Self {
-        let own = match sea_orm::ConnectionTrait::get_database_backend(&db) {
+        let own = match sea_orm::ConnectionTrait::get_database_backend(db) {
             DbBackend::Postgres => {
                 SqlxPostgresConnector::from_sqlx_postgres_pool(db.get_postgres_connection_pool().clone())
             }
@@ -84,7 +85,7 @@ impl Gate {
         };
         let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
         let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
-        Self { db, own, clock, zone, opens, idle, denials, is_closed, asked_at }
+        Self { reader, own, clock, zone, opens, idle, denials, is_closed, asked_at }
     }
 
     /// Authenticates a request by the value of its `Authorization` header. `is_forwarded` tells whether a proxy has
@@ -107,7 +108,7 @@ impl Gate {
         let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map(|(_, secret)| secret.trim().to_owned()).ok_or_else(unauthenticated)?;
         let now = (self.clock)();
-        let found = account::authenticate(&self.db, &secret, (now, self.zone), self.idle)
+        let found = account::authenticate(&self.reader, &secret, (now, self.zone), self.idle)
             .await
             .map_err(|error| failed(&error))?;
         let found = found.ok_or_else(unauthenticated)?;

@@ -104,13 +104,17 @@ impl Drop for Timed {
     }
 }
 
+/// Makes the reader that the engine and the gate share.
+pub(crate) fn reader(services: &Services, policy: &Options) -> Arc<Reader> {
+    let time = policy.limits.time + STATEMENT_MARGIN;
+    Arc::new(Reader::new(services.db.clone(), services.readers, time, services.sent))
+}
+
 impl Engine {
     /// Makes an engine from the services and the settings.
-    pub(crate) fn new(services: Services, gate: Arc<Gate>, policy: &Options) -> Self {
+    pub(crate) fn new(services: Services, reader: Arc<Reader>, gate: Arc<Gate>, policy: &Options) -> Self {
         metrics::begin();
         let readers = services.readers;
-        let statement_time = policy.limits.time + STATEMENT_MARGIN;
-        let reader = Reader::new(services.db.clone(), readers, statement_time, services.sent);
         Self {
             schema: schema(policy.introspection),
             types: Types::read(&sdl()),
@@ -120,7 +124,7 @@ impl Engine {
             persisted: Persisted::new(policy.trusted_documents.clone()),
             services,
             feed: Feed::default(),
-            reader: Arc::new(reader),
+            reader,
             gate,
             demanding: policy.second_factor_roles.clone().into(),
             provider: policy.oidc.clone(),

@@ -33,7 +33,7 @@ async fn give(
     state.admit(request, caller)?;
     let services = &state.files.services;
     let now = (services.clock)();
-    let Some(found) = session::authenticate_calendar(&services.db, secret, (now, services.zone)).await? else {
+    let Some(found) = session::authenticate_calendar(&state.gate.reader, secret, (now, services.zone)).await? else {
         let (zh, en) = (
             "日历订阅已失效，请登录后在“我的”中重新建立",
             "this calendar has ended: sign in and create it again under “My account”",

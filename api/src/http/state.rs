@@ -11,7 +11,7 @@ use crate::context::{Caller, Oidc, Options, Services};
 use crate::error::{Code, Refused, Unserved};
 use crate::gate::rate::Rate;
 use crate::gate::{self, Admitted, Gate};
-use crate::graphql::engine::Engine;
+use crate::graphql::engine::{self, Engine};
 use crate::graphql::rights;
 use crate::graphql::schema::sdl;
 use crate::http::files::Files;
@@ -49,14 +49,16 @@ pub(crate) struct AppState {
 impl AppState {
     /// Builds the state from the services and the settings.
     pub(crate) fn new(services: Services, options: Options, ready: Probe) -> Self {
-        let gate =
-            Arc::new(Gate::new(services.db.clone(), services.clock.clone(), services.zone, options.open, options.idle));
+        let reader = engine::reader(&services, &options);
+        let open = (options.open, options.idle);
+        let gate = Gate::new(&services.db, reader.clone(), services.clock.clone(), services.zone, open);
+        let gate = Arc::new(gate);
         let passage = |oidc: &Arc<Oidc>| Passage::new(services.clone(), oidc.clone(), options.origins.clone());
         Self {
             passage: options.oidc.as_ref().and_then(passage),
             thumbnails: Thumbnails::new(),
             files: Files::new(services.clone(), options.limits.evidence),
-            engine: Arc::new(Engine::new(services, gate.clone(), &options)),
+            engine: Arc::new(Engine::new(services, reader, gate.clone(), &options)),
             gate,
             streams: Open::within(options.limits.streams),
             rate: Rate::per_minute(options.limits.requests_per_minute),

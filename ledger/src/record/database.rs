@@ -16,6 +16,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use planner::is_lost;
 pub use planner::{Trouble, trouble};
 
 use crate::record::queue::Queue;
@@ -24,6 +25,9 @@ use crate::record::queue::Queue;
 const MOST_VALUES: usize = 32_000;
 /// The most rows of one INSERT. More would make it no faster, and a prepared statement keeps memory for each.
 const MOST_TOGETHER: usize = 500;
+
+/// The most connections that are found lost, one after the other, when a transaction begins.
+const MOST_LOST: usize = 32;
 
 /// Counts how the values of indexes are spread, by which SQLite chooses between them. PostgreSQL counts on its own.
 ///
@@ -54,10 +58,20 @@ pub async fn begin_to_read(db: &DatabaseConnection) -> Result<Transaction, DbErr
 /// The driver rolls back a transaction that is dropped after it has begun. If its caller is dropped while the
 /// transaction is still beginning, however, the driver would leave it open on its connection. The task runs to its end
 /// in either case.
+///
+/// A connection that was lost since its last use, because the server was started anew, is replaced by another.
 pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOptions) -> Result<Transaction, DbErr> {
     let db = db.clone();
-    let begun = tokio::spawn(async move { db.begin_with_options(options).await }).await;
-    let open = begun.map_err(|failure| DbErr::Custom(failure.to_string()))??;
+    let begun = tokio::spawn(async move {
+        let mut lost = 0;
+        loop {
+            match db.begin_with_options(options).await {
+                Err(error) if lost < MOST_LOST && is_lost(&error) => lost += 1,
+                begun => return begun,
+            }
+        }
+    });
+    let open = begun.await.map_err(|failure| DbErr::Custom(failure.to_string()))??;
     Ok(Transaction { open, failure: OnceLock::new(), woken: Mutex::new(Vec::new()) })
 }
 

@@ -7,10 +7,11 @@ use chrono_tz::Tz;
 use entity::account::Role;
 use entity::delegation;
 use entity::session::{self, SessionKind};
+use planner::Reader;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait,
-    FromQueryResult, QueryFilter, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseConnection, EntityTrait, FromQueryResult,
+    QueryFilter, Statement,
 };
 use serde_json::json;
 
@@ -274,12 +275,12 @@ struct Row {
     government: Option<i64>,
 }
 
-/// Authenticates a secret with one statement.
+/// Authenticates a secret with one statement, on the connection that the read which follows uses next.
 ///
 /// Returns `None` if the secret is unknown, expired, revoked or idle for longer than `idle`, or if its account (or
 /// delegate) is disabled or expired. The idle time does not apply to tokens.
-pub async fn authenticate<C: ConnectionTrait>(
-    db: &C,
+pub async fn authenticate(
+    db: &Reader,
     secret: &str,
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
@@ -288,23 +289,23 @@ pub async fn authenticate<C: ConnectionTrait>(
 }
 
 /// Authenticates the secret of a calendar like [`authenticate`]; it opens nothing else, and no other secret opens it.
-pub async fn authenticate_calendar<C: ConnectionTrait>(
-    db: &C,
+pub async fn authenticate_calendar(
+    db: &Reader,
     secret: &str,
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Option<Authenticated>> {
     find(db, (secret, true), (now, zone), None).await
 }
 
-async fn find<C: ConnectionTrait>(
-    db: &C,
+async fn find(
+    db: &Reader,
     (secret, is_calendar): (&str, bool),
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
 ) -> Result<Option<Authenticated>> {
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
-        db.get_database_backend(),
+        db.backend(),
         "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, \
                 a.id AS account, a.role, \
                 a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
@@ -317,7 +318,8 @@ async fn find<C: ConnectionTrait>(
          AND NOT a.is_disabled AND NOT coalesce(d.is_disabled, FALSE)",
         [digest(secret).into(), now.into(), is_calendar.into()],
     );
-    let Some(row) = Row::find_by_statement(statement).one(db).await? else { return Ok(None) };
+    let Some(row) = db.row(statement).await? else { return Ok(None) };
+    let row = Row::from_query_result(&row, "")?;
     let today = calendar::local_day(now, zone);
     if [row.valid_until, row.delegate_until].into_iter().flatten().any(|day| day < today) {
         return Ok(None);
