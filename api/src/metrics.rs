@@ -8,8 +8,8 @@ use std::time::Instant;
 use async_graphql::parser::types::OperationType;
 use planner::Lane;
 use prometheus::{
-    HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, register_histogram_vec, register_int_counter_vec,
-    register_int_gauge, register_int_gauge_vec,
+    HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, register_histogram_vec, register_int_counter,
+    register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
 };
 
 use crate::error::Code;
@@ -59,6 +59,10 @@ static STREAMS: LazyLock<IntGauge> = LazyLock::new(|| {
 });
 static SUBSCRIPTIONS: LazyLock<IntGauge> =
     LazyLock::new(|| register_int_gauge!("rectify_subscriptions", "GraphQL subscriptions under way.").expect("valid"));
+static FEED_READS: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "Reads of changes for subscriptions; those that ask the same share one.";
+    register_int_counter!("rectify_subscription_reads_total", help).expect("valid")
+});
 
 /// Adds one to a gauge until it is dropped.
 #[derive(Debug)]
@@ -90,6 +94,11 @@ pub(crate) fn stream() -> Counted {
 /// Counts a subscription.
 pub(crate) fn subscription() -> Counted {
     Counted::of(&SUBSCRIPTIONS)
+}
+
+/// Counts a read of changes for subscriptions.
+pub(crate) fn feed_read() {
+    FEED_READS.inc();
 }
 
 /// Counts an operation that runs in a lane.
@@ -124,6 +133,7 @@ pub(crate) fn begin() {
     for gauge in [&CONNECTIONS, &STREAMS, &SUBSCRIPTIONS] {
         LazyLock::force(gauge);
     }
+    LazyLock::force(&FEED_READS);
 }
 
 /// Counts an error of a response by its code.

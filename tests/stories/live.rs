@@ -18,6 +18,7 @@ stories!(
     an_import_in_another_process_reaches_the_watcher,
     events_stream_what_a_socket_would,
     whoever_is_let_in_no_more_is_let_in_nowhere,
+    watchers_who_ask_the_same_share_a_read,
 );
 
 const CHANGES: &str = "subscription($within: ID) { ledgerChanged(within: $within) {
@@ -434,4 +435,24 @@ fn whoever_is_let_in_no_more_is_let_in_nowhere(world: &World) {
     assert_eq!(told["payload"]["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{told}");
     asking.subscribe("two", "mutation { createToken(input: {name: \"大屏\", days: 300}) { token } }", &json!({}));
     assert_eq!(asking.closed(), 4403);
+}
+
+fn watchers_who_ask_the_same_share_a_read(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let (here, there) = (region(&server, "990121"), region(&server, "990122"));
+    let ours = assignment(&server, &here);
+    let reads = || server.figure("rectify_subscription_reads_total");
+    let mut crowd: Vec<Socket> = (0..20).map(|_| Socket::open(&server)).collect();
+    for socket in &mut crowd {
+        watch(socket, "here", &json!({ "within": here }));
+    }
+    let mut elsewhere = Socket::open(&server);
+    watch(&mut elsewhere, "there", &json!({ "within": there }));
+    report(&server, &ours);
+    for socket in &mut crowd {
+        assert_eq!(changed(&socket.hear())["assignment"]["id"], ours);
+    }
+    // One for the crowd and one for the other question; a machine that is held up in between reads again.
+    assert!((2..10).contains(&reads()), "{}", reads());
 }

@@ -16,6 +16,8 @@ use tokio::sync::{Mutex, Notify, broadcast};
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
+use crate::graphql::share::{Batch, Share, Shares};
+use crate::metrics;
 use crate::noun::change::LedgerChange;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::{case, measure, problem};
@@ -70,12 +72,17 @@ fn inside(region: ID, principal: &Principal) -> Condition {
     ])
 }
 
-/// Ids of changes, in ascending order.
-type Batch = Arc<[i64]>;
+/// The changes of a batch that a subscriber may see and has asked for, as one JSON text each.
+type Changes = Result<Arc<[String]>, Error>;
 
-/// The shared reader of the feed; present only while there are subscribers.
+/// The shared reader of the feed; present only while there are subscribers. With it, what they ask of the database.
 #[derive(Clone, Default)]
-pub(crate) struct Feed(Arc<Mutex<Option<FeedReader>>>);
+pub(crate) struct Feed {
+    reader: Arc<Mutex<Option<FeedReader>>>,
+    /// Whether a session is still valid.
+    admissions: Arc<Shares<Result<(), Error>>>,
+    reads: Arc<Shares<Changes>>,
+}
 
 /// Reads the feed and broadcasts what it finds to all subscribers.
 struct FeedReader {
@@ -99,7 +106,7 @@ impl Feed {
     /// Subscribes to the feed. The receiver gets all changes that become visible from now on, and none that were
     /// visible before. The reader task starts with the first subscriber and ends after the last one has left.
     async fn watch(&self, db: &DatabaseConnection) -> ledger::Result<broadcast::Receiver<Batch>> {
-        let mut reader = self.0.lock().await;
+        let mut reader = self.reader.lock().await;
         if let Some(reader) = reader.as_mut() {
             reader.read_on(db).await?;
             return Ok(reader.sender.subscribe());
@@ -116,7 +123,7 @@ impl Feed {
 async fn read_on(feed: Feed, db: DatabaseConnection) {
     loop {
         tokio::time::sleep(PULSE).await;
-        let mut held = feed.0.lock().await;
+        let mut held = feed.reader.lock().await;
         let Some(reader) = held.as_mut().filter(|reader| reader.sender.receiver_count() > 0) else {
             *held = None;
             return;
@@ -158,14 +165,19 @@ impl LedgerSubscription {
         within: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Planned<LedgerChange>, Error>> + use<>, Error> {
         let request = ctx.data::<Request>()?;
+        let feed = ctx.data::<Feed>()?;
+        let selection = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
+        let variables = ctx.query_env.variables.clone();
         let watch = Watch {
-            selection: Selection::read(&ctx.item.node, &ctx.query_env.fragments),
-            variables: ctx.query_env.variables.clone(),
+            admission: feed.admissions.of(format!("{:?}", (&request.by.session, request.principal()))),
+            // What the answer depends on: all that is selected, for whom, and the language of errors.
+            read: feed.reads.of(format!("{:?}", (&selection, &variables, request.principal(), request.language))),
+            selection,
+            variables,
             request: request.clone(),
             wanted: within
                 .map_or_else(|| everywhere(request.principal()), |within| inside(within, request.principal())),
         };
-        let feed = ctx.data::<Feed>()?;
         let receiver = feed.watch(&watch.request.db).await.map_err(|failure| masked(&failure))?;
         ctx.data::<Begun>()?.say();
         let batches = stream::unfold(Some((watch, receiver)), async |state| {
@@ -210,6 +222,10 @@ struct Watch {
     variables: async_graphql::Variables,
     request: Request,
     wanted: Condition,
+    /// The check of the session, shared by its subscriptions.
+    admission: Arc<Share<Result<(), Error>>>,
+    /// The read of changes, shared by the subscriptions with the same selection, variables and rights.
+    read: Arc<Share<Changes>>,
 }
 
 impl Watch {
@@ -222,19 +238,20 @@ impl Watch {
         }
     }
 
-    /// Reads the changes of a batch that the subscriber may see and has asked for, with one statement. Fails with the
-    /// error that ends the subscription if its session has ended; an error of the statement is pushed and does not end
-    /// it.
-    async fn show(&self, batch: &[i64]) -> Result<Vec<Result<Planned<LedgerChange>, Error>>, Error> {
-        self.admitted().await?;
-        Ok(match self.read(batch).await {
-            Ok(changes) => changes.into_iter().map(|json| Ok(Planned::new(json))).collect(),
+    /// Returns the changes of a batch that the subscriber may see and has asked for, read by one statement. Fails with
+    /// the error that ends the subscription if its session has ended; an error of the statement is pushed and does not
+    /// end it.
+    async fn show(&self, batch: &Batch) -> Result<Vec<Result<Planned<LedgerChange>, Error>>, Error> {
+        self.admission.about(batch, self.admitted()).await?;
+        Ok(match self.read.about(batch, self.read(batch)).await {
+            Ok(changes) => changes.iter().map(|json| Ok(Planned::new(json.clone()))).collect(),
             Err(error) => vec![Err(error)],
         })
     }
 
-    /// Reads the selected changes of a batch as one JSON text each.
-    async fn read(&self, batch: &[i64]) -> Result<Vec<String>, Error> {
+    /// Reads the selected changes of a batch.
+    async fn read(&self, batch: &[i64]) -> Changes {
+        metrics::feed_read();
         let new = Condition::In("id", batch.iter().map(|id| (*id).into()).collect());
         let request = self.request.renewed();
         let root = Root::Where(<LedgerChange as Noun>::table(), new.and(self.wanted.clone()));

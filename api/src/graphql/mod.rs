@@ -15,4 +15,5 @@ pub(crate) mod position;
 pub(crate) mod query;
 pub(crate) mod rights;
 pub(crate) mod schema;
+pub(crate) mod share;
 pub(crate) mod types;
