@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench bench-mail chaos lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench growth bench-import bench-mail chaos lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,12 @@ client: ## Check the TypeScript client in examples/board and run it against a de
 
 bench: ## Compare reads with hand-written SQL and PostGraphile, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
 	cargo bench --bench read_side -- --write docs/performance.md
+
+growth: ## List the typical requests of every role that grow with the ledger, with plans (RECTIFY_BENCH_POSTGRES)
+	cargo bench --bench read_side -- --growth
+
+bench-import: ## Compare the import of 20,000 rows with a plain script that writes them by COPY (RECTIFY_BENCH_POSTGRES)
+	cargo bench --bench import
 
 bench-mail: ## Compare delivery with a bare loop over lettre, on PostgreSQL (RECTIFY_BENCH_POSTGRES) or SQLite
 	cargo bench --bench mail

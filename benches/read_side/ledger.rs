@@ -10,8 +10,33 @@ use url::Url;
 use crate::load::CONNECTIONS;
 use crate::{BINARY, Outcome};
 
-/// The name of the benchmark's database, which is kept between runs.
-const NAME: &str = "rectify_bench";
+/// The size of a demo ledger. Its database is kept between runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// One city: a hundredth of the nation.
+    County,
+    /// The whole nation.
+    National,
+}
+
+impl Scale {
+    /// The name of its database.
+    fn database(self) -> &'static str {
+        match self {
+            Self::County => "rectify_bench_county",
+            Self::National => "rectify_bench",
+        }
+    }
+
+    /// The value of `demo --scale`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::County => "county",
+            Self::National => "national",
+        }
+    }
+}
+
 /// The number of rows before the first deep page.
 pub(crate) const DEPTH: i64 = 100_000;
 /// The number of rows of a deep page.
@@ -49,22 +74,23 @@ pub(crate) struct Picks {
 }
 
 impl Ledger {
-    /// Opens the benchmark's database on a server; creates and fills it if necessary.
-    pub(crate) fn on_server(server: &str) -> Outcome<Self> {
+    /// Opens the benchmark's database of a size on a server; creates and fills it if necessary.
+    pub(crate) fn on_server(server: &str, scale: Scale) -> Outcome<Self> {
+        let name = scale.database();
         let mut url = Url::parse(server)?;
         url.set_path("postgres");
         let it = Self::open(url.clone())?;
-        let there = it.rows::<i32>(&format!("SELECT 1 FROM pg_database WHERE datname = '{NAME}'"))?;
+        let there = it.rows::<i32>(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'"))?;
         if there.is_empty() {
-            it.execute(&format!("CREATE DATABASE {NAME}"))?;
+            it.execute(&format!("CREATE DATABASE {name}"))?;
         }
-        url.set_path(NAME);
+        url.set_path(name);
         let ledger = Self::open(url)?;
         let table = ledger.rows::<bool>("SELECT to_regclass('measure') IS NOT NULL")?;
         let empty = table != [true] || ledger.rows::<i64>("SELECT id FROM measure LIMIT 1")?.is_empty();
         if empty {
-            eprintln!("== filling {NAME} with the national demo ledger, once; this takes some minutes");
-            let demo = ledger.rectify().args(["demo", "--scale", "national"]).status()?;
+            eprintln!("== filling {name} with a demo ledger, once; that of the nation takes some minutes");
+            let demo = ledger.rectify().args(["demo", "--scale", scale.name()]).status()?;
             if !demo.success() {
                 return Err("the demo ledger could not be created".into());
             }

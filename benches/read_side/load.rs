@@ -19,12 +19,23 @@ pub(crate) trait Caller: Send {
     fn answered(&mut self, body: &[u8]) -> Outcome<()>;
 }
 
-/// Serialises an HTTP request.
+/// Serialises an HTTP request of nobody.
 pub(crate) fn request(address: SocketAddr, path: &str, body: &str) -> Vec<u8> {
+    request_with(address, path, body, "")
+}
+
+/// Serialises an HTTP request of whoever has the secret of a session or token; none for nobody.
+pub(crate) fn request_as(address: SocketAddr, path: &str, body: &str, secret: Option<&str>) -> Vec<u8> {
+    let bearer = secret.map(|secret| format!("authorization: Bearer {secret}\r\n"));
+    request_with(address, path, body, &bearer.unwrap_or_default())
+}
+
+/// Serialises an HTTP request with more headers, each of which ends its line.
+pub(crate) fn request_with(address: SocketAddr, path: &str, body: &str, headers: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\naccept: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
+         {headers}content-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }

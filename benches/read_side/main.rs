@@ -6,12 +6,16 @@
 //! ```
 //!
 //! creates the database `rectify_bench` on that server, fills it with the national demo ledger if it is empty, checks
-//! that all three give the same answers, and puts load on them in turn. PostgreSQL must run on this machine, because
-//! its processor time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the
-//! tables into that file. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+//! that all give the same answers, and puts load on them in turn. Rectify is measured twice: asked by nobody, and by an
+//! office that has signed in and takes compressed answers. PostgreSQL must run on this machine, because its processor
+//! time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the tables into that
+//! file. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+//!
+//! `--growth` reports instead which typical requests grow with the ledger (`growth`).
 
 mod agree;
 mod cpu;
+mod growth;
 mod ledger;
 mod limit;
 mod load;
@@ -23,14 +27,14 @@ mod table;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use clap::Parser;
 use url::Url;
 
 use cpu::Database;
-use ledger::{Assignments, Ledger, Picks};
+use ledger::{Assignments, Ledger, Picks, Scale};
 use load::{CONNECTIONS, Caller};
 use operations::{Operation, Reader, Reporter};
 use servers::Server;
@@ -68,6 +72,9 @@ struct Arguments {
     /// File to write the tables into, between `<!-- bench:begin -->` and `<!-- bench:end -->`.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Prints which typical requests cost more on the national ledger than on that of a city, instead of comparing.
+    #[arg(long, requires = "server", conflicts_with_all = ["database", "only", "write"])]
+    growth: bool,
     /// Runs the limit's server instead; used by the benchmark itself.
     #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
     serve_limit: Option<Vec<String>>,
@@ -96,13 +103,21 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     if let Some([address, database]) = arguments.serve_limit.as_deref() {
         return limit::serve(address.parse::<SocketAddr>()?, database);
     }
+    if let (true, Some(server)) = (arguments.growth, &arguments.server) {
+        return growth::report(server);
+    }
     let ledger = match (&arguments.database, &arguments.server) {
         (Some(database), _) => Ledger::open(database.clone())?,
-        (None, Some(server)) => Ledger::on_server(server)?,
+        (None, Some(server)) => Ledger::on_server(server, Scale::National)?,
         (None, None) => return Err("no PostgreSQL server: set RECTIFY_BENCH_POSTGRES=postgres://…".into()),
     };
     // Rectify is started first, because it migrates the database.
-    let mut servers = vec![Server::rectify(&ledger)?];
+    let mut servers = vec![Server::rectify(&ledger)?, Server::rectify_signed_in(&ledger)?];
+    // The reports of the others, in an earlier run, have left the kept figures as they were.
+    let mended = ledger.rectify().args(["statistics", "check", "--mend"]).stdout(Stdio::null()).status()?;
+    if !mended.success() {
+        return Err("the figures could not be recounted".into());
+    }
     servers.insert(0, Server::limit(&ledger)?);
     match Server::postgraphile(&ledger) {
         Ok(server) => servers.push(server),
@@ -150,6 +165,9 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
         for operation in arguments.operations() {
             for turn in 0..servers.len() {
                 let server = &servers[(turn + round) % servers.len()];
+                if !server.subject.can(operation) {
+                    continue;
+                }
                 let requests = requests(operation, server, picks);
                 let statements = server.statements(ledger)?;
                 let (server_before, database_before) = (server.spent()?, database.spent()?);
@@ -175,7 +193,8 @@ fn measure(arguments: &Arguments, ledger: &Ledger, servers: &[Server], picks: &P
 /// Returns the serialised requests of a reading operation.
 fn requests(operation: Operation, server: &Server, picks: &Picks) -> Vec<Vec<u8>> {
     let variables = operation.variables(server, picks);
-    variables.iter().map(|variables| operation.request(server.subject, server.address, variables)).collect()
+    let headers = server.headers();
+    variables.iter().map(|variables| operation.request(server.peer(), &headers, variables)).collect()
 }
 
 fn callers<'r>(
@@ -186,7 +205,7 @@ fn callers<'r>(
 ) -> Vec<Box<dyn Caller + 'r>> {
     if operation == Operation::Report {
         let reporter = |assignments: &'r mut Assignments| -> Box<dyn Caller + 'r> {
-            Box::new(Reporter::new(server.subject, server.address, assignments))
+            Box::new(Reporter::new(server.peer(), assignments))
         };
         return assignments.iter_mut().map(reporter).collect();
     }

@@ -1,13 +1,14 @@
-//! The three servers, each a child process that uses the same database.
+//! The servers, each a child process that uses the same database.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::ledger::{DEEP_PAGE, DEEP_PAGES, DEPTH, Ledger};
-use crate::load::{Wire, request};
+use crate::load::{Wire, request, request_with};
+use crate::operations::Peer;
 use crate::subject::Subject;
 use crate::{Outcome, cpu};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server, killed when it is dropped.
 pub(crate) struct Server {
-    /// Which of the three it is.
+    /// Which of them it is.
     pub(crate) subject: Subject,
     /// The address on which it listens.
     pub(crate) address: SocketAddr,
@@ -25,19 +26,75 @@ pub(crate) struct Server {
     pub(crate) cursors: Vec<String>,
     /// The address of its metrics, which count statements, if it has them.
     metrics: Option<SocketAddr>,
+    /// The secret of the session of whoever asks; none for nobody.
+    secret: Option<String>,
     process: Child,
 }
 
 impl Server {
     /// Starts Rectify with its default settings, but without a rate limit.
     pub(crate) fn rectify(ledger: &Ledger) -> Outcome<Self> {
+        Self::served(ledger.rectify())
+    }
+
+    fn served(mut command: Command) -> Outcome<Self> {
         let (address, metrics) = (free_address()?, free_address()?);
-        let mut command = ledger.rectify();
         command.args(["serve", "--role", "api", "--listen", &address.to_string()]);
         command.env("RECTIFY_METRICS_LISTEN", metrics.to_string());
         // All load comes from one address, faster than the rate limit permits.
         command.env("RECTIFY_MAX_REQUESTS_PER_MINUTE", "0");
         Self::start(Subject::Rectify, address, Some(metrics), command)
+    }
+
+    /// Starts Rectify once more, for the national office of the demo, which signs in.
+    pub(crate) fn rectify_signed_in(ledger: &Ledger) -> Outcome<Self> {
+        let mut server = Self::rectify(ledger)?;
+        let office = ledger.value::<i64>("SELECT min(id) FROM account WHERE is_demo AND role = 'REGIONAL_OFFICE'")?;
+        server.secret = Some(server.enter(&format!("account_{office}"))?);
+        server.subject = Subject::SignedIn;
+        Ok(server)
+    }
+
+    /// Opens a session of an account of the demo and returns its secret.
+    pub(crate) fn enter(&self, account: &str) -> Outcome<String> {
+        let query = "mutation($id: ID!) { signInAsDemo(accountId: $id) { token } }";
+        let body = json!({"query": query, "variables": {"id": account}}).to_string();
+        let entered = self.ask(&request(self.address, "/graphql", &body))?;
+        let token = entered.pointer("/data/signInAsDemo/token").and_then(Value::as_str).ok_or("no session")?;
+        Ok(token.to_owned())
+    }
+
+    /// Returns the server as operations address it.
+    pub(crate) fn peer(&self) -> Peer {
+        (self.subject, self.address)
+    }
+
+    /// Returns the header that says who asks.
+    pub(crate) fn bearer(&self) -> String {
+        self.secret.as_ref().map(|secret| format!("authorization: Bearer {secret}\r\n")).unwrap_or_default()
+    }
+
+    /// Returns the headers with which it is measured: who asks and, as browsers do, that the answer may be compressed.
+    pub(crate) fn headers(&self) -> String {
+        if self.secret.is_some() { self.bearer() + "accept-encoding: gzip\r\n" } else { String::new() }
+    }
+
+    /// Starts Rectify like [`Self::rectify`], so that it logs the plan of each statement that takes `slow`
+    /// milliseconds: PostgreSQL sends it along with the answer. Only a superuser may ask for that.
+    pub(crate) fn rectify_explaining(ledger: &Ledger, slow: f64) -> Outcome<Self> {
+        let settings = [
+            "session_preload_libraries=auto_explain".to_owned(),
+            format!("auto_explain.log_min_duration={slow:.0}"),
+            "auto_explain.log_analyze=on".to_owned(),
+            "auto_explain.log_buffers=on".to_owned(),
+            "client_min_messages=log".to_owned(),
+        ];
+        let mut command = ledger.rectify();
+        let mut url = ledger.url.clone();
+        url.query_pairs_mut().append_pair("options", &settings.map(|setting| format!("-c {setting}")).join(" "));
+        command.env("RECTIFY_DATABASE_URL", url.as_str());
+        command.env("RECTIFY_LOG", "warn,sqlx::postgres::notice=trace");
+        Self::served(command)
     }
 
     /// Starts the limit, which is part of the benchmark's own binary.
@@ -74,11 +131,11 @@ impl Server {
         metrics: Option<SocketAddr>,
         mut command: Command,
     ) -> Outcome<Self> {
-        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("read_side_{}.log", subject.name()));
+        let log = log_of(subject);
         let output = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let process = command.spawn().map_err(|error| format!("{}: {error}", subject.name()))?;
-        let mut server = Self { subject, address, cursors: Vec::new(), metrics, process };
+        let mut server = Self { subject, address, cursors: Vec::new(), metrics, secret: None, process };
         let begun = Instant::now();
         while TcpStream::connect(address).is_err() {
             if server.process.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
@@ -87,6 +144,15 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(server)
+    }
+
+    /// Returns what the server logs while a step is carried out.
+    pub(crate) fn logged(&self, step: impl FnOnce() -> Outcome<()>) -> Outcome<String> {
+        let log = log_of(self.subject);
+        let before = std::fs::read(&log)?.len();
+        step()?;
+        let now = std::fs::read(&log)?;
+        Ok(String::from_utf8_lossy(now.get(before..).unwrap_or_default()).into_owned())
     }
 
     /// Returns the processor time used so far.
@@ -119,9 +185,9 @@ impl Server {
     pub(crate) fn learn(&mut self, places: &[String]) -> Outcome<()> {
         match self.subject {
             Subject::PostGraphile => {}
-            Subject::Rectify => {
+            Subject::Rectify | Subject::SignedIn => {
                 let body = json!({"query": include_str!("deep.graphql")}).to_string();
-                let answer = self.ask(&request(self.address, "/graphql", &body))?;
+                let answer = self.ask(&request_with(self.address, "/graphql", &body, &self.bearer()))?;
                 let end = answer.pointer("/data/measures/pageInfo/endCursor").and_then(Value::as_str);
                 let mark = parts(end.ok_or("no cursor")?)?.pop().ok_or("a cursor without a mark")?;
                 let marked = places.iter().map(|place| {
@@ -145,6 +211,11 @@ impl Server {
         self.cursors = cursors.map(str::to_owned).collect();
         Ok(())
     }
+}
+
+/// Returns the file into which a server logs.
+fn log_of(subject: Subject) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("read_side_{}.log", subject.name()))
 }
 
 /// Decodes the parts of a cursor of the program.

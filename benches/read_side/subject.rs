@@ -1,4 +1,6 @@
-//! The three servers that are compared.
+//! The servers that are compared.
+
+use crate::operations::Operation;
 
 /// A measured server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,6 +9,9 @@ pub(crate) enum Subject {
     Limit,
     /// Rectify.
     Rectify,
+    /// Rectify, asked as a browser does in which the national office has signed in: with its token, and for answers
+    /// that are compressed. It does not report, which is up to units.
+    SignedIn,
     /// PostGraphile over the same tables.
     PostGraphile,
 }
@@ -16,7 +21,13 @@ impl Subject {
         match self {
             Self::Limit => "limit",
             Self::Rectify => "Rectify",
+            Self::SignedIn => "Rectify, signed in and compressed",
             Self::PostGraphile => "PostGraphile",
         }
+    }
+
+    /// Returns whether it can carry out an operation.
+    pub(crate) fn can(self, operation: Operation) -> bool {
+        !(self == Self::SignedIn && operation == Operation::Report)
     }
 }

@@ -63,6 +63,9 @@ impl Samples {
     /// Returns the ratio of the costs of two servers: median, minimum and maximum of the rounds.
     fn ratio(&self, operation: Operation, dear: Subject, cheap: Subject) -> String {
         let (dear, cheap) = (self.of(operation, dear), self.of(operation, cheap));
+        if dear.is_empty() {
+            return "–".to_owned();
+        }
         let mut ratios: Vec<f64> =
             dear.iter().zip(&cheap).map(|(dear, cheap)| dear.whole_cost() / cheap.whole_cost()).collect();
         ratios.sort_by(f64::total_cmp);
@@ -94,11 +97,19 @@ impl Samples {
         heading(&mut text, "processor time per request, ms: server + database");
         for subject in subjects {
             row(&mut text, subject.name().to_owned(), &|operation| {
+                if self.of(operation, *subject).is_empty() {
+                    return "–".to_owned();
+                }
                 let part = |figure: fn(&Sample) -> f64| three(self.median(operation, *subject, figure));
                 format!("{} + {}", part(|sample| sample.cost().0), part(|sample| sample.cost().1))
             });
         }
-        for (dear, cheap) in [(Subject::Rectify, Subject::Limit), (Subject::PostGraphile, Subject::Rectify)] {
+        let compared = [
+            (Subject::Rectify, Subject::Limit),
+            (Subject::SignedIn, Subject::Limit),
+            (Subject::PostGraphile, Subject::Rectify),
+        ];
+        for (dear, cheap) in compared {
             if subjects.contains(&dear) {
                 let title = format!("{} ÷ {} (least–most of a round)", dear.name(), cheap.name());
                 row(&mut text, title, &|operation| self.ratio(operation, dear, cheap));
@@ -108,6 +119,9 @@ impl Samples {
         heading(&mut text, "requests per second; p50, p99 in ms; statements per request");
         for subject in subjects {
             row(&mut text, subject.name().to_owned(), &|operation| {
+                if self.of(operation, *subject).is_empty() {
+                    return "–".to_owned();
+                }
                 let per_second = |sample: &Sample| sample.requests() / sample.tally.elapsed.as_secs_f64();
                 let statements = self.statements(operation, *subject);
                 format!(
