@@ -1,25 +1,22 @@
--- Statistics of a region's measures: each counts once in the total and once in every child region. $1: region, $2:
--- date.
-WITH item AS MATERIALIZED (
-    SELECT m.id, m.status = 'NOT_APPLICABLE' AS not_applicable,
-        m.status <> 'NOT_APPLICABLE' AND m.due_by < $2 AS due,
-        m.status IN ('CLOSED', 'CLOSED_ONGOING') AND coalesce(m.completed_on <= $2, TRUE) AS closed,
-        coalesce(m.completed_on <= $2, m.status IN ('CLOSED', 'CLOSED_ONGOING')) AS completed
-    FROM measure_region l JOIN measure m ON m.id = l.measure_id WHERE l.region_id = $1
+-- Statistics of a region's measures: each counts once in the total and once in every child region, where it is judged by
+-- that region's own answers. $1: region, $2: date.
+WITH entry AS (
+    SELECT l.region_id, coalesce(l.own_status, m.status) AS status, coalesce(l.own_due_by, m.due_by) AS due_by,
+        CASE WHEN l.own_status IS NULL THEN m.completed_on ELSE l.own_completed_on END AS completed_on
+    FROM measure_region top JOIN measure_region l ON l.measure_id = top.measure_id JOIN measure m ON m.id = l.measure_id
+    WHERE top.region_id = $1 AND (l.region_id = $1 OR l.region_id IN (SELECT id FROM region WHERE parent_id = $1))
+), item AS (
+    SELECT region_id, status = 'NOT_APPLICABLE' AS not_applicable,
+        status <> 'NOT_APPLICABLE' AND due_by < $2 AS due,
+        status IN ('CLOSED', 'CLOSED_ONGOING') AND coalesce(completed_on <= $2, TRUE) AS closed,
+        coalesce(completed_on <= $2, status IN ('CLOSED', 'CLOSED_ONGOING')) AS completed
+    FROM entry
 ), figures AS (
-    SELECT NULL::bigint AS child, count(*) AS "all",
+    SELECT nullif(region_id, $1) AS child, count(*) AS "all",
         count(*) FILTER (WHERE completed) AS completed, count(*) FILTER (WHERE closed) AS closed,
         count(*) FILTER (WHERE not_applicable) AS not_applicable,
         count(*) FILTER (WHERE due) AS due, count(*) FILTER (WHERE due AND NOT completed) AS overdue
-    FROM item
-    UNION ALL
-    SELECT l.region_id, count(*),
-        count(*) FILTER (WHERE completed), count(*) FILTER (WHERE closed),
-        count(*) FILTER (WHERE not_applicable),
-        count(*) FILTER (WHERE due), count(*) FILTER (WHERE due AND NOT completed)
-    FROM item JOIN measure_region l ON l.measure_id = item.id
-    WHERE l.region_id IN (SELECT id FROM region WHERE parent_id = $1)
-    GROUP BY l.region_id
+    FROM item GROUP BY region_id
 ), rated AS (
     SELECT figures.*,
         completed::float8 / nullif("all" - not_applicable, 0) AS completion_rate,

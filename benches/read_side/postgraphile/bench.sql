@@ -35,26 +35,25 @@ CREATE FUNCTION bench.statistics(within bigint, as_of date) RETURNS TABLE (
     key text, label text, "all" bigint, completed bigint, closed bigint, not_applicable bigint, overdue bigint,
     completion_rate float8, close_out_rate float8, overdue_rate float8
 ) LANGUAGE sql STABLE AS $$
-    WITH item AS MATERIALIZED (
-        SELECT m.id, m.status = 'NOT_APPLICABLE' AS not_applicable,
-            m.status <> 'NOT_APPLICABLE' AND m.due_by < as_of AS due,
-            m.status IN ('CLOSED', 'CLOSED_ONGOING') AND coalesce(m.completed_on <= as_of, TRUE) AS closed,
-            coalesce(m.completed_on <= as_of, m.status IN ('CLOSED', 'CLOSED_ONGOING')) AS completed
-        FROM public.measure_region l JOIN public.measure m ON m.id = l.measure_id WHERE l.region_id = within
+    WITH entry AS (
+        SELECT l.region_id, coalesce(l.own_status, m.status) AS status, coalesce(l.own_due_by, m.due_by) AS due_by,
+            CASE WHEN l.own_status IS NULL THEN m.completed_on ELSE l.own_completed_on END AS completed_on
+        FROM public.measure_region top JOIN public.measure_region l ON l.measure_id = top.measure_id
+        JOIN public.measure m ON m.id = l.measure_id
+        WHERE top.region_id = within
+            AND (l.region_id = within OR l.region_id IN (SELECT id FROM public.region WHERE parent_id = within))
+    ), item AS (
+        SELECT e.region_id, e.status = 'NOT_APPLICABLE' AS not_applicable,
+            e.status <> 'NOT_APPLICABLE' AND e.due_by < as_of AS due,
+            e.status IN ('CLOSED', 'CLOSED_ONGOING') AND coalesce(e.completed_on <= as_of, TRUE) AS closed,
+            coalesce(e.completed_on <= as_of, e.status IN ('CLOSED', 'CLOSED_ONGOING')) AS completed
+        FROM entry e
     ), figures AS (
-        SELECT NULL::bigint AS child, count(*) AS "all",
-            count(*) FILTER (WHERE completed) AS completed, count(*) FILTER (WHERE closed) AS closed,
-            count(*) FILTER (WHERE not_applicable) AS not_applicable,
-            count(*) FILTER (WHERE due) AS due, count(*) FILTER (WHERE due AND NOT completed) AS overdue
-        FROM item
-        UNION ALL
-        SELECT l.region_id, count(*),
-            count(*) FILTER (WHERE completed), count(*) FILTER (WHERE closed),
-            count(*) FILTER (WHERE not_applicable),
-            count(*) FILTER (WHERE due), count(*) FILTER (WHERE due AND NOT completed)
-        FROM item JOIN public.measure_region l ON l.measure_id = item.id
-        WHERE l.region_id IN (SELECT id FROM public.region WHERE parent_id = within)
-        GROUP BY l.region_id
+        SELECT nullif(i.region_id, within) AS child, count(*) AS "all",
+            count(*) FILTER (WHERE i.completed) AS completed, count(*) FILTER (WHERE i.closed) AS closed,
+            count(*) FILTER (WHERE i.not_applicable) AS not_applicable,
+            count(*) FILTER (WHERE i.due) AS due, count(*) FILTER (WHERE i.due AND NOT i.completed) AS overdue
+        FROM item i GROUP BY i.region_id
     )
     SELECT 'region_' || r.id, r.name, f."all", f.completed, f.closed, f.not_applicable, f.overdue,
         f.completed::float8 / nullif(f."all" - f.not_applicable, 0),
