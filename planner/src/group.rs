@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use async_graphql::Value as Argument;
 
 use crate::Refusal;
-use crate::noun::{Dimension, Figure, FigureKind, Kind, Table};
+use crate::noun::{Dimension, Figure, FigureKind, Kind, Named, Table};
 use crate::selection::Selected;
 use crate::sql::Sql;
 
@@ -58,6 +58,19 @@ impl Grouping {
         Ok(Self { by, most })
     }
 
+    /// Writes the joins that the rows `alias` need for dimensions in which a row has several keys.
+    pub(crate) fn joins(&self, sql: &mut Sql<'_>, alias: &str) -> String {
+        let mut joins: Vec<String> = Vec::new();
+        for dimension in &self.by {
+            let Some(spread) = dimension.spread else { continue };
+            let join = format!(" {}", sql.source(&on(spread, dimension, alias)));
+            if !joins.contains(&join) {
+                joins.push(join);
+            }
+        }
+        joins.concat()
+    }
+
     /// Writes the JSON array of the groups, largest first. `rows` is what follows `FROM`, with the `WHERE` clause; it
     /// names the rows `alias`. `outer` is the alias of the groups.
     pub(crate) fn array(
@@ -95,10 +108,13 @@ impl Grouping {
                     sql.object(&of_group)
                 }
                 "keys" => self.keys(sql, outer, child),
+                "groupCount" => format!("{outer}.groups"),
                 _ => format!("'{name}'"),
             };
             members.push((child.key(), value));
         }
+        let counts = children.iter().any(|child| child.name() == "groupCount");
+        let counted = if counts { ", count(*) OVER () AS groups" } else { "" };
         // Groups of equal size are ordered by their keys, nulls last, spelled out so that both databases agree.
         let order = |of: &dyn Fn(usize) -> String| {
             let keys: Vec<String> = (0..keys.len()).map(|index| format!("{0} IS NULL, {0}", of(index))).collect();
@@ -107,7 +123,8 @@ impl Grouping {
         let inside = order(&|index| keys[index].clone());
         let outside = order(&|index| format!("{outer}.g{index}"));
         let groups = format!(
-            "(SELECT {}, count(*) AS n{data} FROM {rows} GROUP BY {} ORDER BY count(*) DESC, {inside} LIMIT {})",
+            "(SELECT {}, count(*) AS n{counted}{data} FROM {rows} GROUP BY {} ORDER BY count(*) DESC, {inside} \
+             LIMIT {})",
             named.join(", "),
             keys.join(", "),
             self.most,
@@ -161,7 +178,10 @@ impl Grouping {
                             ("key", Some(of)) => format!("'{}_' || {key}", of.prefix),
                             ("key", None) => format!("CAST({key} AS text)"),
                             ("label", Some(of)) => format!("({})", of.name.replace("{}", &key)),
-                            ("label", None) => "NULL".to_owned(),
+                            ("code", Some(Named { code: Some(code), .. })) => {
+                                format!("({})", code.replace("{}", &key))
+                            }
+                            ("label" | "code", _) => "NULL".to_owned(),
                             _ => "'GroupKey'".to_owned(),
                         };
                         (child.key(), value)
@@ -174,10 +194,15 @@ impl Grouping {
     }
 }
 
+/// Replaces the aliases of the row and of the joined rows in the SQL of a dimension.
+fn on(template: &str, dimension: &Dimension, alias: &str) -> String {
+    Sql::on(template, alias).replace("{j}", &format!("{alias}_{}", dimension.name.to_lowercase()))
+}
+
 /// Writes the key that a row is grouped by. A key that refers to another noun is null if the caller may not see that
 /// row.
 fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
-    let key = Sql::on(dimension.key, alias);
+    let key = sql.source(&on(dimension.key, dimension, alias));
     let Some(of) = dimension.of else { return key };
     let other = sql.alias();
     match sql.seen(of.table, &other) {

@@ -21,6 +21,8 @@ const MAX_VALUES: usize = 30_000;
 pub enum Root<'a> {
     /// A connection to all rows, a page at a time.
     Many(&'a Table, PageArguments),
+    /// A connection to the rows that satisfy a condition, whatever its filter says.
+    Found(&'a Table, PageArguments, Condition),
     /// All rows as a plain list, in their default order.
     List(&'a Table),
     /// The rows that satisfy a condition as a plain list, in their default order.
@@ -79,7 +81,12 @@ pub fn plan(
     let mut planner = Planner { sql, path: Vec::new(), finishes: Vec::new(), known: None };
     let mut from = String::new();
     let expression = match root {
-        Root::Many(table, arguments) => planner.connection(table, selection, arguments, Place::ROOT)?,
+        Root::Many(table, arguments) => {
+            planner.connection(table, selection, arguments, Place::ROOT, Condition::always())?
+        }
+        Root::Found(table, arguments, condition) => {
+            planner.connection(table, selection, arguments, Place::ROOT, condition)?
+        }
         Root::List(table) => planner.list(table, selection, None, &Condition::always())?,
         Root::Where(table, condition) => planner.list(table, selection, None, &condition)?,
         Root::Several(wanted) => planner.several(&wanted, selection)?,
@@ -176,7 +183,7 @@ impl Planner<'_> {
             Kind::Many(other, link, arguments) => {
                 let key = self.known.as_ref().filter(|(known, _)| known == alias).map(|(_, key)| *key);
                 let place = Place { owner: Some((alias, *link)), owner_type: table.name, key };
-                let page = self.connection(other(), child, *arguments, place)?;
+                let page = self.connection(other(), child, *arguments, place, Condition::always())?;
                 self.sql.json(&page)
             }
         })
@@ -283,15 +290,18 @@ impl Planner<'_> {
         Ok(format!("(SELECT {array} FROM {from}{})", wherever(&conditions)))
     }
 
-    /// Writes a connection: one page of rows, and the number of all rows only if it is selected.
+    /// Writes a connection: one page of rows, and the number of all rows only if it is selected. `only` is a condition
+    /// besides the filter.
     fn connection(
         &mut self,
         table: &Table,
         selection: &Selected<'_>,
         arguments: PageArguments,
         place: Place<'_>,
+        only: Condition,
     ) -> Result<String, Refusal> {
         let mut page = Page::read(selection, table, arguments, &place)?;
+        page.condition = page.condition.and(only);
         let owner = place.owner;
         // A subquery marks the tables that it reads itself.
         if !table.source.starts_with('(') {
@@ -469,13 +479,26 @@ impl Planner<'_> {
     ) -> Result<String, Refusal> {
         let grouping = Grouping::read(table, child)?;
         let (alias, outer) = (self.sql.alias(), self.sql.alias());
-        let rows = self.all_rows(table, &alias, owner, condition);
+        let joins = grouping.joins(&mut self.sql, &alias);
+        let rows = self.joined_rows(table, &alias, owner, condition, &joins);
         let array = grouping.array(&mut self.sql, table, &alias, &rows, &outer, child);
         Ok(self.sql.json(&array))
     }
 
     /// Writes the rows of all pages: what follows `FROM`, with the `WHERE` clause.
     fn all_rows(&mut self, table: &Table, alias: &str, owner: Owner<'_>, condition: &Condition) -> String {
+        self.joined_rows(table, alias, owner, condition, "")
+    }
+
+    /// Writes the rows of all pages with further tables joined to them.
+    fn joined_rows(
+        &mut self,
+        table: &Table,
+        alias: &str,
+        owner: Owner<'_>,
+        condition: &Condition,
+        joins: &str,
+    ) -> String {
         let (member, rest) = condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
         let (from, mut conditions) =
@@ -483,7 +506,7 @@ impl Planner<'_> {
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
         }
-        format!("{from}{}", wherever(&conditions))
+        format!("{from}{joins}{}", wherever(&conditions))
     }
 
     /// Writes what follows `FROM` for a list, and the conditions that tie its rows to their owner and to the membership

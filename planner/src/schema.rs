@@ -426,8 +426,10 @@ described!(Group<N>, [N: Noun + OutputType], format!("{}Group", N::table().name)
     let of = format!("Items of a list of `{}` that have the same values in the grouping dimensions.", N::table().name);
     object::<Self>(registry, &of, None, |registry| {
         let keys = "Values that the items have in common, one for each dimension, in the order of `by`.";
+        let count = "Number of groups that the list has; greater than the number returned if `first` cut some off.";
         vec![
             field("keys", keys, Vec::<GroupKey>::create_type_info(registry), Vec::new()),
+            field("groupCount", count, <i32 as FieldType>::register(registry), Vec::new()),
             field(
                 "aggregate",
                 "Count and figures over the items of the group.",
@@ -444,7 +446,13 @@ described!(GroupKey, [], "GroupKey".to_owned(), |registry| {
         let key = "Global id, code or plain value, such as `unit_13` or `IN_PROGRESS`; null if the items have none, or \
                    refer to an object that the caller may not see.";
         let label = "Name of the object whose global id is the key, such as 生态环境局; null for other keys.";
-        vec![field("key", key, text.clone(), Vec::new()), field("label", label, text, Vec::new())]
+        let code = "Official code of the region whose id is the key, as in GB/T 2260; null for other keys, and where \
+                    the region has none.";
+        vec![
+            field("key", key, text.clone(), Vec::new()),
+            field("label", label, text.clone(), Vec::new()),
+            field("code", code, text, Vec::new()),
+        ]
     })
 });
 

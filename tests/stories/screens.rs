@@ -94,6 +94,35 @@ const SCREENS: &[(&str, &str, &str, &str)] = &[
                     availableActions { action isAvailable reason } } } } } } }",
         "/problem/measures/nodes",
     ),
+    (
+        "unit by quarter, a matrix of checks",
+        "CITY_OFFICE",
+        "query { checks(filter: { kind: [SELF_INSPECTION] }) { groups(by: [UNIT, QUARTER], first: 1000) {
+            groupCount keys { key label } aggregate { count } } } }",
+        "/checks/groups",
+    ),
+    (
+        "overdue by sector, problems by domain",
+        "CITY_OFFICE",
+        "query { problems { groups(by: [DOMAIN, STATUS]) { keys { key } aggregate { count } } }
+            measures(filter: { isOverdue: true }) { groups(by: [SECTOR]) { keys { key } aggregate { count } } }
+            late: assignments(filter: { isOverdue: true }) { groups(by: [SECTOR, REGION]) {
+                keys { key label code } aggregate { count } } } }",
+        "/late/groups",
+    ),
+    (
+        "a calendar of deadlines by month",
+        "CITY_OFFICE",
+        "query { measures { groups(by: [MONTH]) { keys { key } aggregate { count } } } }",
+        "/measures/groups",
+    ),
+    (
+        "quantities done and planned, by label",
+        "CITY_OFFICE",
+        "query { assignments { aggregate { quantities { label unit done target } }
+            groups(by: [REGION]) { keys { label code } aggregate { quantities { label unit done target } } } } }",
+        "/assignments/aggregate/quantities",
+    ),
 ];
 
 /// Signs in as the person of the demo with a role, and returns the token.

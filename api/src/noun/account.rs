@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
-use planner::{Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
+use planner::{Connection, Dimension, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::mail::Mail;
@@ -13,6 +13,7 @@ use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::task::Task;
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
+use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{UserError, key_of, outcome, payload};
@@ -115,13 +116,12 @@ const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("ROLE", "角色 · Role of the account.", "{t}.role"),
-    Dimension {
-        name: "UNIT",
-        description: "所属单位 · Unit that the user of the account works for.",
-        key: "{t}.unit_id",
-        of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
-    },
+    Dimension::of("UNIT", "所属单位 · Unit that the user of the account works for.", "{t}.unit_id", group::A_UNIT),
+    Dimension::of("REGION", "行政区 · Region to which the role applies.", "{t}.region_id", group::A_REGION),
 ];
+
+const SESSION_GROUPS: &[Dimension] =
+    &[Dimension::plain("KIND", "会话类型 · Kind: a session of a browser, or a token.", "{t}.kind")];
 
 noun! {
     /// A user of the system (填报人). Name, telephone number and e-mail address are personal data: they are shown in
@@ -202,7 +202,8 @@ noun! {
         order: &[OPENED.reversed()],
         total: None,
         filter: SessionFilter,
-        by: SessionOrder
+        by: SessionOrder,
+        groups: SESSION_GROUPS
     }
     /// Global id of the session or token, for example `session_7`.
     id: ID = Kind::Id;

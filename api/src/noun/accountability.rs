@@ -10,7 +10,7 @@ use crate::noun::problem::{Problem, ProblemFilter};
 use crate::noun::region::Region;
 use crate::noun::round::InspectionRound;
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
@@ -53,13 +53,17 @@ pub(crate) enum Consequence {
 
 const DECIDED_ON: SortKey = SortKey::column("{t}.decided_on", "decided_on", SortType::Date);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("RANK", "职级 · Rank of the people held to account.", "{t}.rank"),
-    Dimension::plain("CONSEQUENCE", "追责方式 · Consequence for the people held to account.", "{t}.consequence"),
-    group::PROBLEM,
-    group::ROUND,
-    group::REGION,
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.decided_on",
+    "date of the decision",
+    [
+        Dimension::plain("RANK", "职级 · Rank of the people held to account.", "{t}.rank"),
+        Dimension::plain("CONSEQUENCE", "追责方式 · Consequence for the people held to account.", "{t}.consequence"),
+        group::PROBLEM,
+        group::ROUND,
+        group::REGION,
+    ]
+);
 
 const FIGURES: &[Figure] = &[
     Figure {

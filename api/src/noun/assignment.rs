@@ -6,9 +6,7 @@ use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object, OutputType};
 use ledger::work::available::{self, Subject};
 use ledger::work::{On, applicability, assigning, progress};
-use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
-};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
@@ -22,7 +20,7 @@ use crate::noun::region::SubtreeFilter;
 use crate::noun::supervision::Card;
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 
@@ -72,17 +70,23 @@ fn card(sql: &mut Sql<'_>, assignment: &str) -> String {
     ledger::work::card::in_force(sql, |card| format!("{card}.assignment_id = {assignment}.id"))
 }
 
-const GROUPS: &[Dimension] = &[
-    group::STATUS,
-    group::STATED_PACE,
-    Dimension {
-        name: "UNIT",
-        description: "责任单位 · Unit that answers the assignment.",
-        key: "{t}.unit_id",
-        of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
-    },
-    group::REGION,
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.due_on",
+    "due date of the assignment",
+    [
+        group::STATUS,
+        group::STATED_PACE,
+        Dimension::of("UNIT", "责任单位 · Unit that answers the assignment.", "{t}.unit_id", group::A_UNIT),
+        Dimension::plain(
+            "SECTOR",
+            "责任单位行业 · Sector of the answering unit; null if it has none, or the caller may not see it.",
+            "(SELECT u.sector FROM unit u WHERE u.id = {t}.unit_id AND {sees:unit:u})",
+        ),
+        group::REGION,
+        Dimension { key: "(SELECT round_id FROM measure WHERE id = {t}.measure_id)", ..group::ROUND },
+        Dimension { key: "(SELECT lead_unit_id FROM measure WHERE id = {t}.measure_id)", ..group::LEAD_UNIT },
+    ]
+);
 
 const FIGURES: &[Figure] = &[
     group::COMPLETED,

@@ -15,7 +15,7 @@ use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{key_of, payload};
@@ -113,18 +113,33 @@ const NUMBER: SortKey = SortKey::column("{t}.number", "number", SortType::Text);
 const HANDED_OVER_ON: SortKey = SortKey::column("{t}.handed_over_on", "handed_over_on", SortType::Date);
 const UPDATED_AT: SortKey = SortKey::column("{t}.updated_at", "updated_at", SortType::Moment);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("STATE", "办理状态 · Workflow state of the case.", "{t}.state"),
-    Dimension::plain("CHANNEL", "来源 · Channel through which the complaint was made.", "{t}.channel"),
-    Dimension::plain("BATCH", "批次 · Batch in which the inspection handed the case over, as printed.", "{t}.batch"),
-    Dimension::plain("HANDLING", "办理类型 · How soon the case has to be handled.", "{t}.handling"),
-    Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
-    group::DUE_ON,
-    Dimension::plain("HANDED_OVER_ON", "交办日期 · Date on which the case was handed over.", "{t}.handed_over_on"),
-    group::ROUND,
-    group::REGION,
-    group::LEAD_UNIT,
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.handed_over_on",
+    "date on which the case was handed over",
+    [
+        Dimension::plain("STATE", "办理状态 · Workflow state of the case.", "{t}.state"),
+        Dimension::plain("CHANNEL", "来源 · Channel through which the complaint was made.", "{t}.channel"),
+        Dimension::plain(
+            "BATCH",
+            "批次 · Batch in which the inspection handed the case over, as printed.",
+            "{t}.batch"
+        ),
+        Dimension::plain("HANDLING", "办理类型 · How soon the case has to be handled.", "{t}.handling"),
+        Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
+        group::DUE_ON,
+        Dimension::plain("HANDED_OVER_ON", "交办日期 · Date on which the case was handed over.", "{t}.handed_over_on"),
+        group::ROUND,
+        group::REGION,
+        group::LEAD_UNIT,
+        group::LEAD_SECTOR,
+        Dimension::spread(
+            "POLLUTION",
+            "污染类型 · Kind of pollution; a case with several kinds counts in each.",
+            "{j}.kind",
+            "LEFT JOIN case_pollution {j} ON {j}.case_id = {t}.id",
+        ),
+    ]
+);
 
 const FIGURES: &[Figure] = &[
     group::DUE,

@@ -1,7 +1,7 @@
 //! Steps taken in complaint cases (交办案件) and reports on them: append-only.
 
 use async_graphql::{Enum, ID};
-use planner::{Kind, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::noun::account::Account;
 use crate::noun::case::{CaseFinding, InspectionCase, InspectionCaseFilter};
@@ -33,13 +33,19 @@ pub(crate) enum CaseStep {
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("STEP", "办理环节 · Step that was taken.", "{t}.step"),
+    Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
+];
+
 noun! {
     /// A step taken in a complaint case, or a report on it. It is never edited: a correction is a new report.
     pub(crate) CaseReport from "case_report" as "casereport" {
         order: &[KEY],
         total: None,
         filter: CaseReportFilter,
-        by: CaseReportOrder
+        by: CaseReportOrder,
+        groups: GROUPS
     }
     /// Global id of the step, for example `casereport_8`.
     id: ID = Kind::Id;

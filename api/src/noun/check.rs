@@ -9,6 +9,7 @@ use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside};
 use crate::noun::unit::Unit;
 use crate::part::filter::{DateFilter, RelationFilter, TextFilter, filter, one_of};
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 
 /// Kind of a check: decides who makes it and which period it covers.
@@ -37,11 +38,17 @@ pub(crate) enum CheckResult {
 
 const DUE_ON: SortKey = SortKey::column("{t}.due_on", "due_on", SortType::Date);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "检查类型 · Kind of the check, and thereby who made it.", "{t}.kind"),
-    Dimension::plain("RESULT", "检查结果 · Whether the check was passed.", "{t}.result"),
-    Dimension::plain("PERIOD", "检查周期 · Period that the check covers, for example `2023Q1`.", "{t}.period"),
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.due_on",
+    "last day of the period that the check covers",
+    [
+        Dimension::plain("KIND", "检查类型 · Kind of the check, and thereby who made it.", "{t}.kind"),
+        Dimension::plain("RESULT", "检查结果 · Whether the check was passed.", "{t}.result"),
+        Dimension::plain("PERIOD", "检查周期 · Period that the check covers, for example `2023Q1`.", "{t}.period"),
+        group::ANSWERING_UNIT,
+        group::ANSWERING_REGION,
+    ]
+);
 
 const FIGURES: &[Figure] = &[Figure {
     name: "madeOn",

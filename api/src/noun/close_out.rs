@@ -11,6 +11,7 @@ use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside, on};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -36,8 +37,15 @@ pub(crate) enum CloseOutState {
 }
 
 const CYCLE: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
-const GROUPS: &[Dimension] =
-    &[Dimension::plain("STATE", "销号环节 · Workflow state of the close-out cycle.", "{t}.state")];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.closed_on",
+    "date of the close-out",
+    [
+        Dimension::plain("STATE", "销号环节 · Workflow state of the close-out cycle.", "{t}.state"),
+        group::ANSWERING_UNIT,
+        group::ANSWERING_REGION,
+    ]
+);
 
 noun! {
     /// One cycle of the close-out (销号) of an assignment: application, verification, public notice, decision. Each

@@ -2,7 +2,7 @@
 
 use async_graphql::ID;
 use chrono::DateTime;
-use planner::{Finish, Kind, Noun, SortKey, SortType, Sql, noun};
+use planner::{Dimension, Finish, Kind, Noun, SortKey, SortType, Sql, noun};
 
 use serde_json::{Value as Json, json};
 
@@ -10,6 +10,7 @@ use crate::context::Request;
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
 use crate::part::filter::{DateTimeFilter, NumberFilter, RelationFilter, TextFilter, filter};
+use crate::part::group;
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
@@ -41,13 +42,20 @@ const HOUR: i64 = 3_600;
 
 const UPLOADED_AT: SortKey = SortKey::column("{t}.uploaded_at", "uploaded_at", SortType::Moment);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("MEDIA_TYPE", "文件类型 · Media type of the file, such as `image/jpeg`.", "{t}.media_type"),
+    group::ANSWERING_UNIT,
+    group::ANSWERING_REGION,
+];
+
 noun! {
     /// A file that proves the reported work (佐证材料). Files are only added, never changed.
     pub(crate) Evidence from "evidence" as "evidence" {
         order: &[UPLOADED_AT.reversed()],
         total: None,
         filter: EvidenceFilter,
-        by: EvidenceOrder
+        by: EvidenceOrder,
+        groups: GROUPS
     }
     /// Global id of the file.
     id: ID = Kind::Id;

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::available::{self, Subject};
 use ledger::work::extension as acts;
-use planner::{Kind, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::account::{Account, AccountFilter};
@@ -11,6 +11,7 @@ use crate::noun::assignment::{Assignment, AssignmentPayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{RelationFilter, filter, one_of};
+use crate::part::group::dated;
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -31,6 +32,12 @@ pub(crate) enum DeadlineChangeState {
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
+const GROUPS: &[Dimension] = dated!(
+    "{t}.new_due_on",
+    "new due date",
+    [Dimension::plain("STATE", "办理状态 · Whether it is requested, approved or refused.", "{t}.state"),]
+);
+
 noun! {
     /// A change of a deadline: an extension requested for an assignment (延期), which moves the deadline of that
     /// assignment alone, or a correction of the whole measure by the regional office without a request (报备). It keeps
@@ -39,7 +46,8 @@ noun! {
         order: &[KEY],
         total: None,
         filter: DeadlineChangeFilter,
-        by: DeadlineChangeOrder
+        by: DeadlineChangeOrder,
+        groups: GROUPS
     }
     /// Global id of the deadline change.
     id: ID = Kind::Id;

@@ -20,6 +20,7 @@ use crate::noun::suppression::{
 };
 use crate::noun::unit::Unit;
 use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{DeletePayload, key_of, outcome, payload};
 
@@ -43,11 +44,16 @@ pub(crate) enum MailState {
 
 const CREATED_AT: SortKey = SortKey::column("{t}.created_at", "created_at", SortType::Moment);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "邮件种类 · Kind of the mail, such as `overdue`.", "{t}.kind"),
-    Dimension::plain("STATE", "发送状态 · Delivery state of the mail.", "{t}.state"),
-    Dimension::plain("LOCAL_DAY", "所涉日期 · Local date that the mail is about.", "{t}.local_day"),
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.local_day",
+    "local date that the mail is about",
+    [
+        Dimension::plain("KIND", "邮件种类 · Kind of the mail, such as `overdue`.", "{t}.kind"),
+        Dimension::plain("STATE", "发送状态 · Delivery state of the mail.", "{t}.state"),
+        Dimension::plain("LOCAL_DAY", "所涉日期 · Local date that the mail is about.", "{t}.local_day"),
+        Dimension::of("UNIT", "收件单位 · Unit to which the mail is addressed.", "{t}.unit_id", group::A_UNIT),
+    ]
+);
 
 const FIGURES: &[Figure] = &[Figure {
     name: "sentAt",

@@ -27,7 +27,7 @@ use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{
     DateFilter, DateTimeFilter, ListFilter, NumberFilter, RelationFilter, TextFilter, filter, one_of,
 };
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::{STATUS, order};
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of};
@@ -69,16 +69,27 @@ const BUDGET: &str = "CAST({t}.budget AS double precision) / 10000";
 
 const COMPLETED_ON: SortKey = SortKey::expression("coalesce({t}.completed_on, '9999-12-31')", SortType::Date);
 
-const GROUPS: &[Dimension] = &[
-    group::STATUS,
-    group::STATED_PACE,
-    group::DUE_ON,
-    group::DEADLINE_CLASS,
-    group::ROUND,
-    group::REGION,
-    group::LEAD_UNIT,
-    group::PROBLEM,
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.due_on",
+    "latest date of the deadline",
+    [
+        group::STATUS,
+        group::STATED_PACE,
+        group::DUE_ON,
+        group::DEADLINE_CLASS,
+        group::ROUND,
+        group::REGION,
+        group::LEAD_UNIT,
+        group::LEAD_SECTOR,
+        group::PROBLEM,
+        Dimension::spread(
+            "DOMAIN",
+            "领域 · Domain of the problem, such as 水; a measure counts in each domain of its problem.",
+            "{j}.domain",
+            "LEFT JOIN problem_domain {j} ON {j}.problem_id = {t}.problem_id",
+        ),
+    ]
+);
 
 const FIGURES: &[Figure] = &[
     group::DUE,

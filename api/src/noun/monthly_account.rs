@@ -2,13 +2,14 @@
 
 use async_graphql::{Enum, Error};
 use ledger::rule::calendar::Month;
-use planner::{Bilingual, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, noun};
+use planner::{Bilingual, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
 use crate::error::{Code, coded};
 use crate::noun::assignment::Assignment;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{RelationFilter, codes_in, filter};
+use crate::part::group;
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
@@ -28,12 +29,7 @@ const UNIT: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("STATE", "交账情况 · How far the account has been given.", "{t}.state"),
-    Dimension {
-        name: "REGION",
-        description: "行政区 · Region of the unit; its label is the name of the region.",
-        key: "{t}.region_id",
-        of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
-    },
+    Dimension { description: "行政区 · Region of the unit; its label is the name of the region.", ..group::REGION },
 ];
 
 /// Describes a number that is summed up over the units.

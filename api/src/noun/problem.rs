@@ -20,7 +20,7 @@ use crate::noun::ownership::{Ownership, OwnershipFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, TextFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of, payload};
@@ -38,15 +38,32 @@ fn card(sql: &mut Sql<'_>, problem: &str) -> String {
     })
 }
 
-const GROUPS: &[Dimension] = &[
-    group::STATUS,
-    group::STATED_PACE,
-    Dimension::plain("RATED_PROGRESS", "整改评定 · Rating of the progress as printed.", "{t}.rated_progress"),
-    group::DUE_ON,
-    group::DEADLINE_CLASS,
-    group::ROUND,
-    group::REGION,
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.due_on",
+    "latest date of the deadline",
+    [
+        group::STATUS,
+        group::STATED_PACE,
+        Dimension::plain("RATED_PROGRESS", "整改评定 · Rating of the progress as printed.", "{t}.rated_progress"),
+        group::DUE_ON,
+        group::DEADLINE_CLASS,
+        group::ROUND,
+        group::REGION,
+        Dimension::spread(
+            "DOMAIN",
+            "领域 · Domain, such as 水; a problem that belongs to several counts in each.",
+            "{j}.domain",
+            "LEFT JOIN problem_domain {j} ON {j}.problem_id = {t}.id",
+        ),
+        Dimension::spread(
+            "SECTOR",
+            "牵头单位行业 · Sector of the units that lead its measures; a problem counts in each of these sectors.",
+            "{j}.sector",
+            "LEFT JOIN (SELECT DISTINCT m.problem_id, u.sector FROM measure m JOIN unit u ON u.id = m.lead_unit_id \
+            WHERE u.sector IS NOT NULL AND {sees:measure:m} AND {sees:unit:u}) {j} ON {j}.problem_id = {t}.id",
+        ),
+    ]
+);
 
 const FIGURES: &[Figure] = &[group::DUE, group::COMPLETED, group::UPDATED];
 

@@ -6,24 +6,32 @@ use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, S
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
 use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter};
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::scalar::Moment;
 
 const SUBMITTED_AT: SortKey = SortKey::column("{t}.submitted_at", "submitted_at", SortType::Moment);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("PERIOD", "报告期 · Month that the report covers, such as `2023-04`.", "{t}.period"),
-    Dimension {
-        name: "ASSIGNMENT",
-        description: "责任分解 · Assignment that the report is about; its label is the name of the answering unit.",
-        key: "{t}.assignment_id",
-        of: Some(Named {
-            prefix: "assignment",
-            table: "assignment",
-            name: "SELECT name FROM unit WHERE id = (SELECT unit_id FROM assignment WHERE id = {})",
-        }),
-    },
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.period",
+    "month that the report covers",
+    [
+        Dimension::plain("PERIOD", "报告期 · Month that the report covers, such as `2023-04`.", "{t}.period"),
+        Dimension::of(
+            "ASSIGNMENT",
+            "责任分解 · Assignment that the report is about; its label is the name of the answering unit.",
+            "{t}.assignment_id",
+            Named {
+                prefix: "assignment",
+                table: "assignment",
+                name: "SELECT name FROM unit WHERE id = (SELECT unit_id FROM assignment WHERE id = {})",
+                code: None,
+            },
+        ),
+        group::ANSWERING_UNIT,
+        group::ANSWERING_REGION,
+    ]
+);
 
 const FIGURES: &[Figure] = &[Figure {
     name: "submittedAt",

@@ -12,7 +12,7 @@ use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
@@ -61,12 +61,16 @@ fn is_different(sql: &mut Sql<'_>, figure: &str) -> String {
     sql.boolean(&differs)
 }
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("COUNTED", "统计对象 · What is counted.", "{t}.counted"),
-    Dimension::plain("TOPIC", "统计内容 · Which of them are counted.", "{t}.topic"),
-    group::ROUND,
-    Dimension { description: "行政区 · Region that the figures speak of.", ..group::REGION },
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.as_of",
+    "date of the figures",
+    [
+        Dimension::plain("COUNTED", "统计对象 · What is counted.", "{t}.counted"),
+        Dimension::plain("TOPIC", "统计内容 · Which of them are counted.", "{t}.topic"),
+        group::ROUND,
+        Dimension { description: "行政区 · Region that the figures speak of.", ..group::REGION },
+    ]
+);
 
 noun! {
     /// A number that a published report states about an inspection round (公布数), with its source and with the number

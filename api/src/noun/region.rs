@@ -2,13 +2,14 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, region as keep};
-use planner::{Condition, Connection, Dimension, Kind, Link, Member, Named, Noun, SortKey, SortType, noun};
+use planner::{Condition, Connection, Dimension, Kind, Link, Member, Noun, SortKey, SortType, noun};
 use sea_orm::Value;
 
 use crate::context::Request;
 use crate::noun::problem::Problem;
 use crate::noun::unit::Unit;
 use crate::part::filter::{RelationFilter, TextFilter, filter};
+use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{key_of, payload};
@@ -35,12 +36,7 @@ const CODE: SortKey = SortKey::expression("coalesce({t}.code, '999999999999')", 
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("LEVEL", "级别 · Administrative level of the region.", "{t}.level"),
-    Dimension {
-        name: "PARENT",
-        description: "上级行政区 · Region directly above.",
-        key: "{t}.parent_id",
-        of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
-    },
+    Dimension::of("PARENT", "上级行政区 · Region directly above.", "{t}.parent_id", group::A_REGION),
 ];
 
 noun! {

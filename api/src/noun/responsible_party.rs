@@ -1,11 +1,12 @@
 //! Responsible parties (责任单位): entries of a measure's printed list, each a unit or a selector such as 各县（区）.
 
 use async_graphql::{Enum, ID};
-use planner::{Kind, SortKey, SortType, noun};
+use planner::{Dimension, Kind, SortKey, SortType, noun};
 
 use crate::noun::region::Region;
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{RelationFilter, filter};
+use crate::part::group;
 use crate::part::order::order;
 
 /// The set of units that a responsible party denotes when it does not name a single unit.
@@ -23,6 +24,12 @@ pub(crate) enum Selector {
 
 const POSITION: SortKey = SortKey::column("{t}.position", "position", SortType::Integer);
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("SELECTOR", "范围 · Set of units that the party stands for; null for one unit.", "{t}.selector"),
+    Dimension::of("UNIT", "责任单位 · Unit that the party names.", "{t}.unit_id", group::A_UNIT),
+    Dimension::of("REGION", "行政区 · Region within which the set of units lies.", "{t}.region_id", group::A_REGION),
+];
+
 noun! {
     /// A responsible party (责任单位): one entry of a measure's printed list, either a unit or a selector such as
     /// 各县（区）.
@@ -30,7 +37,8 @@ noun! {
         order: &[POSITION],
         total: None,
         filter: ResponsiblePartyFilter,
-        by: ResponsiblePartyOrder
+        by: ResponsiblePartyOrder,
+        groups: GROUPS
     }
     /// Global id of the responsible party: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;

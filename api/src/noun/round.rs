@@ -14,6 +14,7 @@ use crate::noun::published_figure::PublishedFigure;
 use crate::noun::round_result::RoundResult;
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
+use crate::part::group::dated;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, key_of, payload};
@@ -48,10 +49,14 @@ pub(crate) enum InspectionKind {
 
 const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("LEVEL", "督察层级 · Level of the inspecting authority.", "{t}.level"),
-    Dimension::plain("KIND", "督察类型 · Kind of inspection.", "{t}.kind"),
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.feedback_on",
+    "feedback date",
+    [
+        Dimension::plain("LEVEL", "督察层级 · Level of the inspecting authority.", "{t}.level"),
+        Dimension::plain("KIND", "督察类型 · Kind of inspection.", "{t}.kind"),
+    ]
+);
 
 noun! {
     /// An inspection round (督察轮次): one visit of an inspection team, with the problems that it fed back.

@@ -9,7 +9,7 @@ use crate::noun::account::Account;
 use crate::noun::region::Region;
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
-use crate::part::group;
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{key_of, payload};
 use crate::part::scalar::{Date, Moment};
@@ -39,13 +39,18 @@ fn money(_: &mut Sql<'_>, result: &str) -> String {
     Sql::on(MONEY, result)
 }
 
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "成果类型 · Kind of result.", "{t}.kind"),
-    group::ROUND,
-    Dimension {
-        description: "行政区 · Region of the results; null for those of a round as a whole.", ..group::REGION
-    },
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.decided_on",
+    "date of the decision",
+    [
+        Dimension::plain("KIND", "成果类型 · Kind of result.", "{t}.kind"),
+        group::ROUND,
+        Dimension {
+            description: "行政区 · Region of the results; null for those of a round as a whole.",
+            ..group::REGION
+        },
+    ]
+);
 
 const FIGURES: &[Figure] = &[
     Figure {

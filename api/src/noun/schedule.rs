@@ -3,7 +3,7 @@
 use async_graphql::registry::{MetaInputValue, Registry};
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Value};
 use ledger::keep::machine as keep;
-use planner::{Connection, Finish, Kind, Link, Noun, SortKey, SortType, Sql, argument, noun};
+use planner::{Connection, Dimension, Finish, Kind, Link, Named, Noun, SortKey, SortType, Sql, argument, noun};
 use serde_json::{Value as Json, json};
 
 use crate::context::Request;
@@ -123,9 +123,25 @@ noun! {
 
 const LATEST: SortKey = SortKey::column("{t}.occurrence", "occurrence", SortType::Moment).reversed();
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("STATE", "执行状态 · State of the run.", "{t}.state"),
+    Dimension::of(
+        "SCHEDULE",
+        "任务 · Schedule whose run it is.",
+        "{t}.schedule_id",
+        Named { prefix: "schedule", table: "schedule", name: "SELECT name FROM schedule WHERE id = {}", code: None },
+    ),
+];
+
 noun! {
     /// A run of a job: the record of one occurrence of its schedule.
-    pub(crate) JobRun from "job_run" as "run" { order: &[LATEST], total: None, filter: JobRunFilter, by: JobRunOrder }
+    pub(crate) JobRun from "job_run" as "run" {
+        order: &[LATEST],
+        total: None,
+        filter: JobRunFilter,
+        by: JobRunOrder,
+        groups: GROUPS
+    }
     /// Global id of the run: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;
     /// Moment at which the run was due.

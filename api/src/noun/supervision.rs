@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::work::available::{self, Subject};
 use ledger::work::{comment, supervision as acts};
-use planner::{Dimension, Kind, Noun, SortKey, SortType, Sql, noun};
+use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 use sea_orm::Value;
 
 use crate::context::Request;
@@ -13,6 +13,7 @@ use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, DateTimeFilter, RelationFilter, TextFilter, filter, one_of};
+use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::key_of;
 use crate::part::scalar::{Date, Moment};
@@ -96,10 +97,22 @@ fn contact(sql: &mut Sql<'_>, action: &str) -> String {
 }
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
-const GROUPS: &[Dimension] = &[
-    Dimension::plain("KIND", "督办类型 · Kind of supervision.", "{t}.kind"),
-    Dimension::plain("STATE", "督办状态 · State of the supervision, such as in force or lifted.", "{t}.state"),
-];
+const GROUPS: &[Dimension] = dated!(
+    "{t}.answer_by",
+    "date by which an answer is wanted",
+    [
+        Dimension::plain("KIND", "督办类型 · Kind of supervision.", "{t}.kind"),
+        Dimension::plain("STATE", "督办状态 · State of the supervision, such as in force or lifted.", "{t}.state"),
+        Dimension::of("RECIPIENT", "接收单位 · Unit that it is addressed to.", "{t}.recipient_id", group::A_UNIT),
+    ]
+);
+
+const COMMENT_GROUPS: &[Dimension] = &[Dimension::of(
+    "MEASURE",
+    "整改措施 · Measure that the comment is about; its label is the text of the measure.",
+    "{t}.measure_id",
+    Named { prefix: "measure", table: "measure", name: "SELECT content FROM measure WHERE id = {}", code: None },
+)];
 
 noun! {
     /// An act of supervision (催办、督办、黄牌、挂牌督办、红牌、约谈) of an assignment.
@@ -192,7 +205,8 @@ noun! {
         order: &[KEY],
         total: None,
         filter: CommentFilter,
-        by: CommentOrder
+        by: CommentOrder,
+        groups: COMMENT_GROUPS
     }
     /// Global id of the comment: opaque, permanent, and accepted by `node`.
     id: ID = Kind::Id;

@@ -1,7 +1,7 @@
 //! Addresses to which no mail is sent, and the reports of mails that came back.
 
 use async_graphql::{Enum, ID, InputObject};
-use planner::{Kind, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::noun::account::Account;
@@ -33,13 +33,16 @@ pub(crate) enum BounceKind {
 
 const CREATED_AT: SortKey = SortKey::column("{t}.created_at", "created_at", SortType::Moment);
 
+const GROUPS: &[Dimension] = &[Dimension::plain("REASON", "原因 · Why nothing is sent to the address.", "{t}.reason")];
+
 noun! {
     /// An address to which no mail is sent. Mails to it are cancelled, and what they were to tell reaches nobody.
     pub(crate) Suppression from "suppression" as "suppression" {
         order: &[CREATED_AT.reversed()],
         total: None,
         filter: SuppressionFilter,
-        by: SuppressionOrder
+        by: SuppressionOrder,
+        groups: GROUPS
     }
     /// Global id of the suppression, for example `suppression_3`.
     id: ID = Kind::Id;

@@ -3,12 +3,13 @@
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use entity::webhook_delivery::DeliveryState as StoredState;
 use ledger::keep::webhook as keep;
-use planner::{Finish, Kind, Noun, SortKey, SortType, Sql, noun};
+use planner::{Dimension, Finish, Kind, Noun, SortKey, SortType, Sql, noun};
 use serde_json::{Value as Json, json};
 
 use crate::context::Request;
 use crate::noun::region::Region;
 use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
+use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
@@ -137,13 +138,19 @@ pub(crate) fn events(_: &Request, _: &Finish, stored: &Json) -> Json {
     json!(kinds.map(|kind| kind.to_uppercase().replace('-', "_")).collect::<Vec<_>>())
 }
 
+const GROUPS: &[Dimension] = &[
+    Dimension::plain("KIND", "接收方类型 · Kind of receiver, and thereby the form of the messages.", "{t}.kind"),
+    Dimension::of("REGION", "行政区 · Region of which the receiver is told.", "{t}.region_id", group::A_REGION),
+];
+
 noun! {
     /// A receiver of messages about events of the ledger: another system, or the robot of a group.
     pub(crate) Webhook from "webhook" as "webhook" {
         order: &[NAME],
         total: None,
         filter: WebhookFilter,
-        by: WebhookOrder
+        by: WebhookOrder,
+        groups: GROUPS
     }
     /// Global id of the receiver, for example `webhook_3`.
     id: ID = Kind::Id;
@@ -171,13 +178,19 @@ noun! {
     createdAt: Moment = Kind::Column("created_at");
 }
 
+const DELIVERY_GROUPS: &[Dimension] = &[
+    Dimension::plain("STATE", "发送状态 · How far the message has come.", "{t}.state"),
+    Dimension::plain("EVENT", "事件 · Kind of event that the message tells.", "{t}.event"),
+];
+
 noun! {
     /// A message about one event to one receiver, with what became of it.
     pub(crate) WebhookDelivery from "webhook_delivery" as "delivery" {
         order: &[CREATED_AT.reversed()],
         total: None,
         filter: WebhookDeliveryFilter,
-        by: WebhookDeliveryOrder
+        by: WebhookDeliveryOrder,
+        groups: DELIVERY_GROUPS
     }
     /// Global id of the message, for example `delivery_12`; the header `webhook-id` of every attempt.
     id: ID = Kind::Id;

@@ -3,6 +3,55 @@
 
 use planner::{Dimension, Figure, FigureKind, Named};
 
+/// Makes the dimensions of a noun: those given, and month, quarter and year of its main date. `$date` is SQL for that
+/// date, or for text that begins with year and month; `$what` says which date it is.
+macro_rules! dated {
+    ($date:literal, $what:literal, [$($dimension:expr),* $(,)?]) => {
+        &[
+            $($dimension,)*
+            Dimension::plain(
+                "MONTH",
+                concat!("月份 · Month of the ", $what, ", such as `2026-03`; null without one."),
+                concat!("substr(CAST(", $date, " AS text), 1, 7)"),
+            ),
+            Dimension::plain(
+                "QUARTER",
+                concat!("季度 · Quarter of the ", $what, ", such as `2026Q1`; null without one."),
+                concat!(
+                    "substr(CAST(", $date, " AS text), 1, 4) || 'Q' || ((CAST(substr(CAST(", $date,
+                    " AS text), 6, 2) AS integer) + 2) / 3)"
+                ),
+            ),
+            Dimension::plain(
+                "YEAR",
+                concat!("年份 · Year of the ", $what, ", such as `2026`; null without one."),
+                concat!("substr(CAST(", $date, " AS text), 1, 4)"),
+            ),
+        ]
+    };
+}
+pub(crate) use dated;
+
+/// The unit that the key of a group refers to.
+pub(crate) const A_UNIT: Named =
+    Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}", code: None };
+
+/// The region that the key of a group refers to.
+pub(crate) const A_REGION: Named = Named {
+    prefix: "region",
+    table: "region",
+    name: "SELECT name FROM region WHERE id = {}",
+    code: Some("SELECT code FROM region WHERE id = {}"),
+};
+
+/// The inspection round that the key of a group refers to.
+pub(crate) const A_ROUND: Named = Named {
+    prefix: "round",
+    table: "inspection_round",
+    name: "SELECT name FROM inspection_round WHERE id = {}",
+    code: None,
+};
+
 pub(crate) const STATUS: Dimension = Dimension::plain("STATUS", "办理状态 · Workflow status.", "{t}.status");
 
 pub(crate) const STATED_PACE: Dimension = Dimension::plain(
@@ -23,37 +72,51 @@ pub(crate) const DEADLINE_CLASS: Dimension = Dimension::plain(
     ledger::rule::deadline::CLASS,
 );
 
-pub(crate) const REGION: Dimension = Dimension {
-    name: "REGION",
-    description: "行政区 · Region to which the item belongs; for a problem or a measure, the region that issued it.",
-    key: "{t}.region_id",
-    of: Some(Named { prefix: "region", table: "region", name: "SELECT name FROM region WHERE id = {}" }),
-};
+pub(crate) const REGION: Dimension = Dimension::of(
+    "REGION",
+    "行政区 · Region to which the item belongs; for a problem or a measure, the region that issued it.",
+    "{t}.region_id",
+    A_REGION,
+);
 
-pub(crate) const ROUND: Dimension = Dimension {
-    name: "ROUND",
-    description: "督察轮次 · Inspection round to which the item belongs.",
-    key: "{t}.round_id",
-    of: Some(Named {
-        prefix: "round",
-        table: "inspection_round",
-        name: "SELECT name FROM inspection_round WHERE id = {}",
-    }),
-};
+pub(crate) const ROUND: Dimension =
+    Dimension::of("ROUND", "督察轮次 · Inspection round to which the item belongs.", "{t}.round_id", A_ROUND);
 
-pub(crate) const LEAD_UNIT: Dimension = Dimension {
-    name: "LEAD_UNIT",
-    description: "牵头单位 · Lead unit (牵头单位; for a complaint case 主办单位).",
-    key: "{t}.lead_unit_id",
-    of: Some(Named { prefix: "unit", table: "unit", name: "SELECT name FROM unit WHERE id = {}" }),
-};
+pub(crate) const LEAD_UNIT: Dimension = Dimension::of(
+    "LEAD_UNIT",
+    "牵头单位 · Lead unit (牵头单位; for a complaint case 主办单位).",
+    "{t}.lead_unit_id",
+    A_UNIT,
+);
 
-pub(crate) const PROBLEM: Dimension = Dimension {
-    name: "PROBLEM",
-    description: "反馈问题 · Problem to which the item belongs; the label of the group is the problem's title.",
-    key: "{t}.problem_id",
-    of: Some(Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}" }),
-};
+pub(crate) const LEAD_SECTOR: Dimension = Dimension::plain(
+    "SECTOR",
+    "牵头单位行业 · Sector of the lead unit, such as 水利; null if it has none, or if the caller may not see the unit.",
+    "(SELECT u.sector FROM unit u WHERE u.id = {t}.lead_unit_id AND {sees:unit:u})",
+);
+
+pub(crate) const PROBLEM: Dimension = Dimension::of(
+    "PROBLEM",
+    "反馈问题 · Problem to which the item belongs; the label of the group is the problem's title.",
+    "{t}.problem_id",
+    Named { prefix: "problem", table: "problem", name: "SELECT title FROM problem WHERE id = {}", code: None },
+);
+
+/// What hangs below an assignment is grouped by the unit that answers it.
+pub(crate) const ANSWERING_UNIT: Dimension = Dimension::of(
+    "UNIT",
+    "责任单位 · Unit that answers the assignment.",
+    "(SELECT unit_id FROM assignment WHERE id = {t}.assignment_id)",
+    A_UNIT,
+);
+
+/// What hangs below an assignment is grouped by the region that answers it.
+pub(crate) const ANSWERING_REGION: Dimension = Dimension::of(
+    "REGION",
+    "行政区 · Region of the unit that answers the assignment.",
+    "(SELECT region_id FROM assignment WHERE id = {t}.assignment_id)",
+    A_REGION,
+);
 
 pub(crate) const DUE: Figure = Figure {
     name: "dueOn",

@@ -798,7 +798,7 @@ fn run(row: &entity::job_run::Model) -> Object {
     let values = json!({"occurrence": row.occurrence, "startedAt": row.started_at, "finishedAt": row.finished_at,
         "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error,
         "attempts": row.attempts, "failureKind": row.failure_kind.map(|kind| kind.to_value())});
-    Object::new("JobRun", row.id, values)
+    Object::new("JobRun", row.id, values).one("schedule", "Schedule", row.schedule_id)
 }
 
 /// Returns the place of a status in lists ordered by status: how far the work has advanced, and last what is not

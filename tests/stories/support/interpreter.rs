@@ -428,12 +428,25 @@ impl<'a> Interpreter<'a> {
         let by = list_of(&self.argument(wanted, "by"));
         let mut groups: Vec<(Vec<Key>, Vec<&Object>)> = Vec::new();
         for row in rows {
-            let keys: Vec<Key> = by.iter().map(|dimension| self.key(row, dimension.as_str().unwrap())).collect();
-            match groups.iter_mut().find(|(other, _)| *other == keys) {
-                Some((_, rows)) => rows.push(row),
-                None => groups.push((keys, vec![row])),
+            let mut places: Vec<Vec<Key>> = vec![Vec::new()];
+            for (turn, dimension) in by.iter().enumerate() {
+                let keys = self.keys(row, dimension.as_str().unwrap());
+                // A dimension that is asked for twice has the same key in both places.
+                let earlier = by[..turn].iter().position(|other| other == dimension);
+                let longer = |place: Vec<Key>| {
+                    let keys = earlier.map_or_else(|| keys.clone(), |earlier| vec![place[earlier].clone()]);
+                    keys.into_iter().map(|key| [place.as_slice(), &[key]].concat()).collect::<Vec<_>>()
+                };
+                places = places.into_iter().flat_map(longer).collect();
+            }
+            for keys in places {
+                match groups.iter_mut().find(|(other, _)| *other == keys) {
+                    Some((_, rows)) => rows.push(row),
+                    None => groups.push((keys, vec![row])),
+                }
             }
         }
+        let count = groups.len();
         groups.sort_by(|(keys, rows), (other_keys, other_rows)| {
             let keys = keys.iter().zip(other_keys).map(|(key, other)| by_value(&key.order, &other.order));
             other_rows.len().cmp(&rows.len()).then(keys.fold(Ordering::Equal, Ordering::then))
@@ -444,9 +457,14 @@ impl<'a> Interpreter<'a> {
                 if wanted.name() == "aggregate" {
                     return self.aggregate(noun, rows, wanted);
                 }
+                if wanted.name() == "groupCount" {
+                    return json!(count);
+                }
                 let key = |key: &Key| {
-                    self.object_of("GroupKey", &wanted.below(), |wanted| {
-                        if wanted.name() == "key" { key.shown.clone() } else { key.label.clone() }
+                    self.object_of("GroupKey", &wanted.below(), |wanted| match wanted.name() {
+                        "key" => key.shown.clone(),
+                        "code" => key.code.clone(),
+                        _ => key.label.clone(),
                     })
                 };
                 keys.iter().map(key).collect()
@@ -455,15 +473,55 @@ impl<'a> Interpreter<'a> {
         groups.iter().map(group).collect()
     }
 
-    fn key(&self, row: &Object, dimension: &str) -> Key {
-        match row.cell(&camel(dimension)) {
-            Cell::Plain(value) => Key { shown: value.clone(), label: Value::Null, order: value.clone() },
-            Cell::One(noun, Some(key)) => {
-                let other = self.graph.one(noun, *key).unwrap();
-                Key { shown: other.value("id").clone(), label: self.label(other), order: json!(key) }
+    /// Returns the keys of a row in one dimension: several where it belongs to several groups.
+    fn keys(&self, row: &Object, dimension: &str) -> Vec<Key> {
+        let other = |cell: &str| match row.cell(cell) {
+            Cell::One(noun, Some(key)) => self.graph.one(noun, *key),
+            _ => None,
+        };
+        let sector = |unit: Option<&Object>| unit.map_or(Value::Null, |unit| unit.value("sector").clone());
+        let beyond = |owner: Option<&Object>| owner.map_or(vec![Key::none()], |owner| self.keys(owner, dimension));
+        let parts = |cell: &str, of: &str| -> Vec<Value> {
+            let Cell::Parts(parts) = row.cell(cell) else { unreachable!("`{cell}` is a list of parts") };
+            parts.iter().map(|part| part.value(of).clone()).collect()
+        };
+        let values = match (row.noun, dimension) {
+            (noun, "MONTH" | "QUARTER" | "YEAR") => vec![span(row.value(main_date(noun)), dimension)],
+            ("Problem", "DOMAIN") => parts("domains", "name"),
+            ("InspectionCase", "POLLUTION") => parts("pollution", "kind"),
+            ("Problem", "SECTOR") => {
+                let Cell::Many(noun, measures) = row.cell("measures") else { unreachable!("a problem has measures") };
+                let measures = measures.iter().filter_map(|key| self.graph.one(noun, *key));
+                let sectors: BTreeSet<String> = measures
+                    .flat_map(|measure| self.keys(measure, dimension))
+                    .filter_map(|key| key.shown.as_str().map(str::to_owned))
+                    .collect();
+                sectors.into_iter().map(Value::from).collect()
             }
-            _ => Key { shown: Value::Null, label: Value::Null, order: Value::Null },
-        }
+            ("Measure" | "InspectionCase", "SECTOR") => vec![sector(other("leadUnit"))],
+            ("Assignment", "SECTOR") => vec![sector(other("unit"))],
+            ("Measure", "DOMAIN") => return beyond(other("problem")),
+            ("Assignment", "ROUND" | "LEAD_UNIT") => return beyond(other("measure")),
+            ("Check" | "CloseOut" | "ProgressReport" | "Evidence", "UNIT" | "REGION") => {
+                return beyond(other("assignment"));
+            }
+            _ => match row.cell(&camel(dimension)) {
+                Cell::Plain(value) => vec![value.clone()],
+                Cell::One(noun, Some(key)) => {
+                    let other = self.graph.one(noun, *key).unwrap();
+                    let code = if *noun == "Region" { other.value("code").clone() } else { Value::Null };
+                    return vec![Key {
+                        shown: other.value("id").clone(),
+                        label: self.label(other),
+                        code,
+                        order: json!(key),
+                    }];
+                }
+                _ => vec![Value::Null],
+            },
+        };
+        let keys: Vec<Key> = values.into_iter().map(Key::plain).collect();
+        if keys.is_empty() { vec![Key::none()] } else { keys }
     }
 
     /// Returns the label of an object in groups: the title of a problem, the answering unit of an assignment, else its
@@ -475,6 +533,7 @@ impl<'a> Interpreter<'a> {
                 self.graph.one(noun, *unit).unwrap().value("name")
             }
             "Problem" => object.value("title"),
+            "Measure" => object.value("content"),
             _ => object.value("name"),
         };
         name.clone()
@@ -568,7 +627,7 @@ fn plain(row: &Object, name: &str, demand: &Value) -> bool {
         "startsWith" => value.as_str().is_some_and(|text| text.starts_with(demand.as_str().unwrap())),
         _ => demand.as_str().unwrap().split_whitespace().all(|word| {
             let mut texts = cells.iter().filter_map(|cell| row.value(cell).as_str());
-            texts.any(|text| text.to_lowercase().contains(&word.to_lowercase()))
+            texts.any(|text| planner::normal(text).contains(&planner::normal(word)))
         }),
     })
 }
@@ -580,12 +639,51 @@ struct Page<'r> {
     has_next: bool,
 }
 
-/// The value that the rows of a group share in one dimension, its label, and its sort key among groups of equal size.
-#[derive(PartialEq)]
+/// The value that the rows of a group share in one dimension, its label and official code, and its sort key among
+/// groups of equal size.
+#[derive(Clone, PartialEq)]
 struct Key {
     shown: Value,
     label: Value,
+    code: Value,
     order: Value,
+}
+
+impl Key {
+    fn plain(value: Value) -> Self {
+        Self { shown: value.clone(), label: Value::Null, code: Value::Null, order: value }
+    }
+
+    fn none() -> Self {
+        Self::plain(Value::Null)
+    }
+}
+
+/// Returns the field with the date by which lists of a noun are grouped into months, quarters and years.
+fn main_date(noun: &str) -> &'static str {
+    match noun {
+        "InspectionRound" => "feedbackOn",
+        "ProgressReport" => "period",
+        "CloseOut" => "closedOn",
+        "Mail" => "localDay",
+        "InspectionCase" => "handedOverOn",
+        "Accountability" | "RoundResult" => "decidedOn",
+        "PublishedFigure" => "asOf",
+        "SupervisionAction" => "answerBy",
+        "DeadlineChange" => "newDueOn",
+        _ => "dueOn",
+    }
+}
+
+/// Returns the month, quarter or year of a date.
+fn span(date: &Value, dimension: &str) -> Value {
+    let Some(date) = date.as_str() else { return Value::Null };
+    let quarter = || date[5..7].parse::<u32>().unwrap().div_ceil(3);
+    match dimension {
+        "MONTH" => json!(date[..7]),
+        "QUARTER" => json!(format!("{}Q{}", &date[..4], quarter())),
+        _ => json!(date[..4]),
+    }
 }
 
 /// One sort criterion of a list.
