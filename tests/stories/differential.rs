@@ -306,6 +306,24 @@ struct Counted {
     /// The regions that issued it or answer for it, as far as they are visible, and all regions above them.
     regions: BTreeSet<i64>,
     groups: HashMap<&'static str, BTreeSet<String>>,
+    /// It as a whole.
+    whole: Item,
+    /// What answers it, as far as it is visible: the key of the unit, the regions of the answer, and its state.
+    answers: Vec<(String, BTreeSet<i64>, Item)>,
+}
+
+impl Counted {
+    /// Returns its state for each unit that answers it within a region.
+    fn by_unit(&self, place: i64, count: &str) -> Vec<(String, Item)> {
+        let mut own: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
+        for (unit, regions, state) in &self.answers {
+            if regions.contains(&place) {
+                own.entry(unit).or_default().push(*state);
+            }
+        }
+        let judge = if count == "PROBLEMS" { own::rolled_up } else { own::answered };
+        own.into_iter().map(|(unit, states)| (unit.to_owned(), judge(self.whole, &states))).collect()
+    }
 }
 
 fn counted(view: &View, count: &str) -> Vec<Counted> {
@@ -328,26 +346,54 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
         let keys: BTreeSet<String> = of.map(|domain| domain.domain.clone()).collect();
         if keys.is_empty() { BTreeSet::from([String::new()]) } else { keys }
     };
+    let item = |status, completed_on, is_completed_by, due_by| Item { status, completed_on, is_completed_by, due_by };
+    let sector = |unit: Option<i64>| {
+        let unit = tables.units.iter().find(|other| Some(other.id) == unit);
+        unit.and_then(|unit| unit.sector.clone())
+    };
+    let sectors = |sectors: Vec<Option<String>>| -> BTreeSet<String> {
+        let known: BTreeSet<String> = sectors.into_iter().flatten().collect();
+        if known.is_empty() { BTreeSet::from([String::new()]) } else { known }
+    };
+    let led_sectors = |measures: &[&entity::measure::Model]| {
+        sectors(measures.iter().map(|measure| sector(measure.lead_unit_id)).collect())
+    };
     let class =
         |noun: &str, key: i64| view.graph.one(noun, key).unwrap().value("deadlineClass").as_str().unwrap().to_owned();
-    let one = |states: (Item, HashMap<i64, Item>),
+    let answering = |one: &entity::assignment::Model| {
+        let unit = if units.contains(&one.unit_id) { format!("unit_{}", one.unit_id) } else { String::new() };
+        (
+            unit,
+            lineage(one.region_id).into_iter().collect(),
+            item(one.status, one.completed_on, one.is_completed_by, one.due_by),
+        )
+    };
+    let one = |(whole, states): (Item, (Item, HashMap<i64, Item>)),
                problem: i64,
                measures: &[&entity::measure::Model],
                class: String| Counted {
+        whole,
+        answers: tables
+            .assignments
+            .iter()
+            .filter(|answer| measures.iter().any(|measure| measure.id == answer.measure_id))
+            .map(answering)
+            .collect(),
         regions: states.1.keys().copied().collect(),
         groups: HashMap::from([
             ("DEADLINE_CLASS", BTreeSet::from([class])),
             ("ROUND", BTreeSet::from([format!("round_{}", problem_of(problem).round_id)])),
             ("DOMAIN", domains(problem)),
             ("LEAD_UNIT", led(measures)),
+            ("SECTOR", led_sectors(measures)),
         ]),
         seen: states.0,
         each: states.1,
     };
     let answers = |measure: i64| tables.assignments.iter().filter(move |answer| answer.measure_id == measure);
-    let item = |status, completed_on, is_completed_by, due_by| Item { status, completed_on, is_completed_by, due_by };
+    let whole_of = |row: &entity::measure::Model| item(row.status, row.completed_on, row.is_completed_by, row.due_by);
     let of_measure = |row: &entity::measure::Model| {
-        let whole = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
+        let whole = whole_of(row);
         let given: Vec<(BTreeSet<i64>, Item)> = answers(row.id)
             .map(|one| {
                 let state = item(one.status, one.completed_on, one.is_completed_by, one.due_by);
@@ -368,7 +414,7 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
                 let each: Vec<_> = measures.iter().map(|measure| of_measure(measure).1).collect();
                 let issued = lineage(row.region_id).into_iter().collect();
                 let states = (own::rolled_up(whole, &seen), own::of_problem(whole, &issued, &each));
-                one(states, row.id, &measures, class("Problem", row.id))
+                one((whole, states), row.id, &measures, class("Problem", row.id))
             });
             problems.collect()
         }
@@ -376,7 +422,7 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
             let measures = tables
                 .measures
                 .iter()
-                .map(|row| one(of_measure(row), row.problem_id, &[row], class("Measure", row.id)));
+                .map(|row| one((whole_of(row), of_measure(row)), row.problem_id, &[row], class("Measure", row.id)));
             measures.collect()
         }
         _ => {
@@ -384,7 +430,10 @@ fn counted(view: &View, count: &str) -> Vec<Counted> {
                 let measure = measure_of(row.measure_id);
                 let state = item(row.status, row.completed_on, row.is_completed_by, row.due_by);
                 let each = lineage(row.region_id).into_iter().map(|region| (region, state)).collect();
-                one((state, each), measure.problem_id, &[measure], class("Measure", measure.id))
+                let mut one = one((state, (state, each)), measure.problem_id, &[measure], class("Measure", measure.id));
+                one.answers = vec![answering(row)];
+                one.groups.insert("SECTOR", sectors(vec![sector(Some(row.unit_id))]));
+                one
             });
             assignments.collect()
         }
@@ -415,7 +464,9 @@ fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
         let path = |id: i64| &view.tables.regions.iter().find(|region| region.id == id).unwrap().path;
         for count in ["PROBLEMS", "MEASURES", "ASSIGNMENTS"] {
             let all = counted(view, count);
-            for by in ["STATUS", "DEADLINE_CLASS", "ROUND", "DOMAIN", "LEAD_UNIT", "REGION"] {
+            let dimensions =
+                ["STATUS", "DEADLINE_CLASS", "ROUND", "DOMAIN", "LEAD_UNIT", "SECTOR", "UNIT", "REGION", "COUNTY"];
+            for by in dimensions {
                 let some = view.tables.regions[rng.usize(0..view.tables.regions.len())].id;
                 for within in [None, Some(some)] {
                     // For an account that oversees a region, `within` is limited to that region.
@@ -429,8 +480,15 @@ fn figures_are_those_of_the_rows_that_one_sees(world: &World) {
                     for one in &items {
                         let here = state(one, place);
                         let keys: Vec<(String, Item)> = match by {
-                            "REGION" => {
-                                let below = view.tables.regions.iter().filter(|region| region.parent_id == Some(place));
+                            "UNIT" => one.by_unit(place, count),
+                            "REGION" | "COUNTY" => {
+                                let below = view.tables.regions.iter().filter(|region| match by {
+                                    "REGION" => region.parent_id == Some(place),
+                                    _ => {
+                                        region.level == entity::region::Level::County
+                                            && region.path.starts_with(path(place).as_str())
+                                    }
+                                });
                                 let of = below.filter(|region| one.regions.contains(&region.id));
                                 of.map(|region| (format!("region_{}", region.id), state(one, region.id))).collect()
                             }

@@ -12,7 +12,13 @@ use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::own;
 use crate::support::{Server, World, block_on, stories};
 
-stories!(kept_figures_are_those_of_a_recount_at_any_date, figures_that_were_tampered_with_are_found_and_mended);
+stories!(
+    kept_figures_are_those_of_a_recount_at_any_date,
+    figures_that_were_tampered_with_are_found_and_mended,
+    figures_of_months_pairs_and_filters_are_those_of_the_parts,
+    what_is_on_time_is_recounted_at_any_date,
+    ranks_are_those_of_the_briefing,
+);
 
 /// All countable items, with the state by which each region that they concern judges them.
 struct Whole {
@@ -166,4 +172,151 @@ fn figures_that_were_tampered_with_are_found_and_mended(world: &World) {
     });
     world.done(&["migrate"]);
     world.done(&["statistics", "check"]);
+}
+
+/// The figures of a month are those of its last day; a pair of dimensions, and a filter, count what one of them does.
+fn figures_of_months_pairs_and_filters_are_those_of_the_parts(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let fields = "fragment F on StatisticsFigures { all completed closed overdue unknown onTime }";
+    let months = format!(
+        "{{ monthlyStatistics(months: 12, by: ROUND) {{ asOf total {{ ...F }} \
+         rows {{ key all completed onTime }} }} }} {fields}"
+    );
+    let said = server.data(&months, &json!({}))["monthlyStatistics"].clone();
+    assert_eq!(said.as_array().unwrap().len(), 12);
+    for month in said.as_array().unwrap() {
+        let one = format!(
+            "query($at: Date) {{ statistics(asOf: $at, by: ROUND) {{ asOf total {{ ...F }} \
+             rows {{ key all completed onTime }} }} }} {fields}"
+        );
+        let alone = server.data(&one, &json!({ "at": month["asOf"] }));
+        assert_eq!(*month, alone["statistics"]);
+    }
+    for count in ["PROBLEMS", "MEASURES", "ASSIGNMENTS"] {
+        let pairs = server.data(
+            "query($count: StatisticsCount!) { statistics(by: DEADLINE_CLASS, and: ROUND, count: $count) { isCutOff
+                total { all } rows { key and { key label code } all completed overdue onTime } }
+                regions: statistics(by: REGION, and: DEADLINE_CLASS, count: $count) {
+                    rows { key code and { key } all } }
+                inspectionRounds { nodes { id } } }",
+            &json!({ "count": count }),
+        );
+        let rows = pairs["statistics"]["rows"].as_array().unwrap();
+        assert_eq!(pairs["statistics"]["isCutOff"], json!(false));
+        let sum: i64 = rows.iter().map(|row| row["all"].as_i64().unwrap()).sum();
+        assert_eq!(json!(sum), pairs["statistics"]["total"]["all"], "both partition {count}");
+        for row in rows {
+            let filtered = server.data(
+                "query($count: StatisticsCount!, $round: ID, $class: [DeadlineClass!]) { statistics(by: ROUND,
+                    count: $count, filter: {round: {eq: $round}, deadlineClass: $class}) {
+                    total { all completed overdue onTime } rows { key } } }",
+                &json!({ "count": count, "round": row["and"]["key"], "class": [row["key"]] }),
+            );
+            let total = &filtered["statistics"]["total"];
+            for figure in ["all", "completed", "overdue", "onTime"] {
+                assert_eq!(total[figure], row[figure], "{figure} of {count} {row}");
+            }
+            assert_eq!(filtered["statistics"]["rows"][0]["key"], row["and"]["key"]);
+        }
+        let regions = pairs["regions"]["rows"].as_array().unwrap();
+        assert!(regions.iter().all(|row| row["code"].is_string()), "{regions:?}");
+    }
+    let filters = server.data(
+        "{ units(first: 200) { nodes { id sector } }
+            byUnit: statistics(by: UNIT, count: ASSIGNMENTS) { rows { key all } }
+            bySector: statistics(by: SECTOR, count: MEASURES) { rows { key all } }
+            byDomain: statistics(by: DOMAIN, count: PROBLEMS) { rows { key all } }
+            byStatus: statistics(by: STATUS) { rows { key all } } }",
+        &json!({}),
+    );
+    let asked = [
+        ("byUnit", "ASSIGNMENTS", "unit: {eq: $key}", "ID"),
+        ("bySector", "MEASURES", "sectors: [$key]", "String!"),
+        ("byDomain", "PROBLEMS", "domains: [$key]", "String!"),
+        ("byStatus", "MEASURES", "status: [$key]", "Status!"),
+    ];
+    for (alias, count, filter, ty) in asked {
+        for row in filters[alias]["rows"].as_array().unwrap() {
+            if row["key"] == "" {
+                continue;
+            }
+            let operation = format!(
+                "query($key: {ty}) {{ statistics(by: ROUND, count: {count}, filter: {{{filter}}}) {{ \
+                 total {{ all }} }} }}"
+            );
+            let said = server.data(&operation, &json!({ "key": row["key"] }));
+            assert_eq!(said["statistics"]["total"]["all"], row["all"], "{alias} {row}");
+        }
+    }
+    for refused in [
+        "statistics(by: STATUS, and: ROUND, asOf: \"2020-01-01\") { rows { key } }",
+        "statistics(by: ROUND, filter: {status: [CLOSED]}, asOf: \"2020-01-01\") { total { all } }",
+        "statistics(by: ROUND, and: ROUND) { rows { key } }",
+        "statistics(by: UNIT, and: COUNTY) { rows { key } }",
+        "monthlyStatistics(months: 37) { asOf }",
+    ] {
+        let said = server.graphql(&format!("{{ {refused} }}"), &json!({}));
+        assert_eq!(said["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}: {said}");
+    }
+}
+
+/// On time is what was completed by its deadline, of what is due; it is recounted from the rows of the demo.
+fn what_is_on_time_is_recounted_at_any_date(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let whole = block_on(async { load(&world.db().await).await });
+    let nation = whole.regions.iter().find(|region| region.parent_id.is_none()).unwrap();
+    for (count, items) in &whole.items {
+        for at in ["2023-06-30", "2025-12-31", "2026-06-30"] {
+            let day: NaiveDate = at.parse().unwrap();
+            let due = |item: &&Item| {
+                item.status != entity::assignment::Status::NotApplicable && item.due_by.is_some_and(|due| due < day)
+            };
+            let items: Vec<Item> = items.iter().filter_map(|each| each.get(&nation.id)).copied().collect();
+            let closed = |item: &Item| {
+                use entity::assignment::Status;
+                matches!(item.status, Status::Closed | Status::ClosedOngoing)
+            };
+            let in_time = |item: &&Item| item.completed_on.map_or(closed(item), |on| Some(on) <= item.due_by);
+            let wanted = items.iter().filter(due).filter(in_time).count();
+            let operation = "query($at: Date, $count: StatisticsCount!) {
+                statistics(asOf: $at, by: ROUND, count: $count) { total { onTime onTimeRate onSchedule } } }";
+            let said = server.data(operation, &json!({ "at": at, "count": count }))["statistics"]["total"].clone();
+            assert_eq!(said["onTime"], json!(wanted), "{count} at {at}");
+            assert_eq!(said["onSchedule"], Value::Null, "the pace of a past day is not known");
+        }
+    }
+    let now = server.data(
+        "{ statistics(by: ROUND, count: ASSIGNMENTS) { total { all onSchedule onScheduleRate checksDue timeliness
+            checkCompletionRate checkPassRate reopened relapseRate } } }",
+        &json!({}),
+    );
+    let total = &now["statistics"]["total"];
+    assert!(total["onSchedule"].as_i64().unwrap() > 0, "{total}");
+    for rate in ["onScheduleRate", "timeliness", "relapseRate"] {
+        assert!((0.0..=1.0).contains(&total[rate].as_f64().unwrap()), "{rate}: {total}");
+    }
+}
+
+/// Of the assignments of today, the places are those of the briefing of the month.
+fn ranks_are_those_of_the_briefing(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let month = chrono::Utc::now().with_timezone(&chrono_tz::Asia::Shanghai).format("%Y-%m").to_string();
+    let said = server.data(
+        "query($month: String!) { briefing(month: $month) { regions { key rank } units { key rank } }
+            regions: statistics(by: REGION, count: ASSIGNMENTS) { rows { key rank } }
+            units: statistics(by: UNIT, count: ASSIGNMENTS) { rows { key rank } } }",
+        &json!({ "month": month }),
+    );
+    let places = |rows: &Value| -> HashMap<String, Value> {
+        let place = |row: &Value| (row["key"].as_str().unwrap().to_owned(), row["rank"].clone());
+        rows.as_array().unwrap().iter().map(place).collect()
+    };
+    for what in ["regions", "units"] {
+        let (told, counted) = (places(&said["briefing"][what]), places(&said[what]["rows"]));
+        assert_eq!(told, counted, "{what}");
+        assert!(!told.is_empty());
+    }
 }

@@ -26,7 +26,7 @@ use ledger::rule::calendar::local_day;
 use ledger::rule::leader::masked;
 use ledger::rule::pace;
 use ledger::rule::workflow::status_name;
-use ledger::statistics::{self, Counted, Dimension, Figures, Question};
+use ledger::statistics::{self, Counted, Dimension, Figures, Group, Only, Question};
 use ledger::{Error, Result};
 
 /// Maximum number of measures in one workbook.
@@ -182,8 +182,16 @@ pub async fn export<C: ConnectionTrait>(
         ("统计·按行政区", Dimension::Region),
         ("统计·按牵头单位", Dimension::LeadUnit),
     ] {
-        let question =
-            Question { within: wanted.region, as_of: today, by, counted: Counted::Measures, wants_groups: true };
+        let question = Question {
+            within: wanted.region,
+            as_of: today,
+            by,
+            and: None,
+            only: Only::default(),
+            more: None,
+            counted: Counted::Measures,
+            wants_groups: true,
+        };
         figures.push((name, statistics::answer(db, &question, principal).await?));
     }
     let book = Book {
@@ -706,7 +714,7 @@ fn of_problem(column: Field) -> bool {
 }
 
 /// Writes a statistics sheet: the totals, and a row per group.
-fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Figures]) -> Result<(), XlsxError> {
+fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Group]) -> Result<(), XlsxError> {
     let headings = ["分组", "措施数", "已完成", "已销号", "不涉及", "逾期", "完成率", "销号率", "逾期率"];
     let title = format!("整改措施统计（截至{}）", today.format("%Y年%-m月%-d日"));
     sheet.merge_range(0, 0, 0, 8, &title, &title_format())?;
@@ -716,7 +724,7 @@ fn figures(sheet: &mut Worksheet, today: NaiveDate, total: &Figures, rows: &[Fig
     }
     let rate = Format::new().set_num_format("0.0%").set_border(FormatBorder::Thin);
     let plain = Format::new().set_border(FormatBorder::Thin);
-    for (line, row) in (2_u32..).zip(std::iter::once(total).chain(rows)) {
+    for (line, row) in (2_u32..).zip(std::iter::once(total).chain(rows.iter().map(|row| &row.figures))) {
         let label = row.label.clone().or_else(|| row.key.as_deref().map(|key| statistics::label_of(key).to_owned()));
         write(sheet, line, 0, label.as_deref().unwrap_or("合计"))?;
         let numbers = [row.all, row.completed, row.closed, row.not_applicable, row.overdue];

@@ -9,7 +9,7 @@ use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::language::Language;
 use crate::noun::region::{Region, region_id};
-use crate::noun::statistics::StatisticsFigures;
+use crate::noun::statistics::{ItemFigures, StatisticsFigures};
 use crate::noun::supervision::{SupervisionCause, SupervisionKind};
 use crate::part::scalar::{Date, Moment};
 
@@ -62,7 +62,7 @@ pub(crate) struct BriefingRank {
     label: String,
     /// Progress figures of its assignments.
     #[graphql(flatten)]
-    figures: StatisticsFigures,
+    figures: ItemFigures,
     /// Number of open assignments that are ahead of schedule or on schedule (达到序时进度); null for a past day.
     on_schedule: Option<i64>,
     /// Number of open assignments that are behind schedule (未达序时进度) but not overdue; null for a past day.

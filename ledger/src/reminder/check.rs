@@ -156,34 +156,88 @@ pub(super) fn self_inspections_owed(backend: DbBackend, quarter: Quarter, zone: 
     unchecked(backend, SELF_INSPECTION, quarter, zone)
 }
 
-/// Returns the statement of the assignments that were entered before the period began and have no check for the period
-/// that ends with the quarter or, by the plan of their measure, for the half-year or the year.
-fn unchecked(backend: DbBackend, checked: Checked, quarter: Quarter, zone: Tz) -> Statement {
-    let back =
-        |quarters: u32| std::iter::successors(Some(quarter), |later| Some(later.previous())).take(quarters as usize);
-    let begins = back(checked.quarters).last().unwrap_or(quarter).first_day();
-    let ends = quarter.last_day();
-    let mut sql = Sql::new(backend, &[]);
+/// What is known of the self-inspection of an assignment `a` of a measure `m` for a quarter: SQL conditions.
+pub(crate) struct SelfInspection {
+    /// It is due, because the assignment applied and was open, or ongoing, in the whole quarter.
+    pub(crate) due: String,
+    /// It was made.
+    pub(crate) made: String,
+    /// It was passed.
+    pub(crate) passed: String,
+}
+
+/// Returns the conditions on the self-inspection that is due at the end of a quarter.
+pub(crate) fn self_inspection(sql: &mut Sql<'_>, quarter: Quarter, zone: Tz) -> SelfInspection {
+    let (begins, ends) = (quarter.first_day(), quarter.last_day());
     let (issued, entered) = (sql.bind(begins), sql.bind(moment(begins, NaiveTime::MIN, zone)));
-    let (kind, by_default) = (sql.bind(checked.check.to_value()), sql.bind(checked.every.to_value()));
-    let mut owed = Vec::new();
+    let (closed, kind) = (sql.bind(ends), sql.bind(CheckKind::SelfInspection.to_value()));
+    let every = format!("(SELECT p.every FROM check_plan p WHERE p.measure_id = a.measure_id AND p.kind = {kind})");
+    let turns = turns(sql, SELF_INSPECTION, quarter);
+    let any = |of: &dyn Fn(&Turn) -> String| {
+        let each: Vec<String> = turns.iter().map(of).collect();
+        format!("({})", each.join(" OR "))
+    };
+    let by_default = sql.bind(SELF_INSPECTION.every.to_value());
+    let is_turn = |turn: &Turn| format!("coalesce({every}, {by_default}) = '{}'", turn.every.to_value());
+    let due = format!(
+        "(a.status <> 'NOT_APPLICABLE' AND m.issued_on < {issued} AND a.created_at < {entered} \
+         AND (a.status <> 'CLOSED' OR EXISTS (SELECT 1 FROM close_out z WHERE z.assignment_id = a.id \
+           AND z.closed_on > {closed})) AND {})",
+        any(&is_turn)
+    );
+    let made = any(&|turn| format!("({} AND EXISTS ({}))", is_turn(turn), turn.checks));
+    let passed = any(&|turn| format!("({} AND EXISTS ({} AND c.result = 'PASSED'))", is_turn(turn), turn.checks));
+    SelfInspection { due, made, passed }
+}
+
+/// A frequency of checks whose turn it is at the end of a quarter.
+struct Turn {
+    every: Every,
+    /// The query for the checks `c` of the assignment `a` that settle it.
+    checks: String,
+}
+
+/// Returns the frequencies at which a kind of check falls due at the end of a quarter.
+fn turns(sql: &mut Sql<'_>, checked: Checked, quarter: Quarter) -> Vec<Turn> {
+    let kind = sql.bind(checked.check.to_value());
+    let mut turns = Vec::new();
     for (every, quarters) in [(Every::Quarter, 1), (Every::HalfYear, 2), (Every::Year, 4)] {
         // A check is never due more often than its periods end.
         let quarters = checked.quarters.max(quarters);
-        if !(ends.month() / 3).is_multiple_of(quarters) {
+        if !(quarter.last_day().month() / 3).is_multiple_of(quarters) {
             continue;
         }
-        let mut names: Vec<String> =
-            back(quarters).map(|quarter| period(checked.check, quarter.last_day()).0).collect();
+        let names = back(quarter, quarters).map(|quarter| period(checked.check, quarter.last_day()).0);
+        let mut names: Vec<String> = names.collect();
         names.dedup();
         let names: Vec<String> = names.into_iter().map(|name| sql.bind(name)).collect();
-        owed.push(format!(
-            "(coalesce(p.every, {by_default}) = '{}' AND NOT EXISTS (SELECT 1 FROM \"check\" c \
-             WHERE c.assignment_id = a.id AND c.kind = {kind} AND c.period IN ({})))",
-            every.to_value(),
+        let checks = format!(
+            "SELECT 1 FROM \"check\" c WHERE c.assignment_id = a.id AND c.kind = {kind} AND c.period IN ({})",
             names.join(", ")
-        ));
+        );
+        turns.push(Turn { every, checks });
     }
+    turns
+}
+
+/// Returns this number of quarters, the given one first and then those before it.
+fn back(quarter: Quarter, quarters: u32) -> impl Iterator<Item = Quarter> {
+    std::iter::successors(Some(quarter), |later| Some(later.previous())).take(quarters as usize)
+}
+
+/// Returns the statement of the assignments that were entered before the period began and have no check for the period
+/// that ends with the quarter or, by the plan of their measure, for the half-year or the year.
+fn unchecked(backend: DbBackend, checked: Checked, quarter: Quarter, zone: Tz) -> Statement {
+    let begins = back(quarter, checked.quarters).last().unwrap_or(quarter).first_day();
+    let mut sql = Sql::new(backend, &[]);
+    let (issued, entered) = (sql.bind(begins), sql.bind(moment(begins, NaiveTime::MIN, zone)));
+    let (kind, by_default) = (sql.bind(checked.check.to_value()), sql.bind(checked.every.to_value()));
+    let owed: Vec<String> = turns(&mut sql, checked, quarter)
+        .into_iter()
+        .map(|Turn { every, checks }| {
+            format!("(coalesce(p.every, {by_default}) = '{}' AND NOT EXISTS ({checks}))", every.to_value())
+        })
+        .collect();
     let text = format!(
         "SELECT a.measure_id AS measure, a.id AS assignment, a.unit_id AS unit, a.region_id AS region, \
          o.id AS office FROM assignment a JOIN measure m ON m.id = a.measure_id \

@@ -3,35 +3,105 @@
 
 use chrono::{Datelike, NaiveDate};
 use planner::{Condition, Sql};
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult, Value};
 
-use super::figures::{Answer, Counted, Dimension, Figures, Question};
+use super::briefing::{Standing, Timeliness, places};
+use super::figures::{Answer, Counted, Dimension, Figures, Group, Key, More, Only, Question};
 use super::kept::{COUNTS, is_kept};
+use super::more;
 use super::own::State;
 use crate::Result;
 use crate::people::policy::{Principal, Reach};
 use crate::record::concern;
-use crate::rule::deadline;
+use crate::rule::{deadline, pace};
+
+/// The most groups in an answer.
+const MOST_GROUPS: usize = 20_000;
+
+/// A row of the statement: the total, or a group.
+#[derive(FromQueryResult)]
+struct Row {
+    /// The place of the question among those that are answered together.
+    question: i64,
+    #[sea_orm(nested)]
+    figures: Figures,
+    #[sea_orm(nested)]
+    more: More,
+    code: Option<String>,
+    and_key: Option<String>,
+    and_label: Option<String>,
+    and_code: Option<String>,
+}
 
 /// Answers a question in one statement, with the figures of what the principal may see.
 ///
 /// A principal whose rights are those of a region can ask for that region and the ones below it. A region above it is
 /// answered with the principal's own, and any other as if it did not exist.
 pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: &Principal) -> Result<Answer> {
-    let mut sql = Sql::within(db.get_database_backend(), &[], principal);
-    let mut question = *question;
-    if let Some(own) = principal.region() {
-        let is_above = |region: &i64| crate::region::lineage(&own.path).contains(region);
-        question.within = Some(question.within.filter(|region| !is_above(region)).unwrap_or(own.region));
-    }
-    let text = statement(&mut sql, &question, principal);
-    let mut rows = Figures::find_by_statement(sql.statement(text)).all(db).await?;
-    // The total comes first, even if nothing is counted.
-    let total = if rows.is_empty() { Figures::count(&[], question.as_of) } else { rows.remove(0) };
-    Ok(Answer { total, rows })
+    let mut answers = answers(db, std::slice::from_ref(question), principal).await?;
+    Ok(answers.remove(0))
 }
 
-/// Returns the statement for the total, followed by the groups.
+/// Answers several questions in one statement, such as one for each month.
+pub async fn answers<C: ConnectionTrait>(db: &C, questions: &[Question], principal: &Principal) -> Result<Vec<Answer>> {
+    let clock = questions.iter().find_map(|question| question.more);
+    let facts = clock.map(|clock| pace::facts(clock.today, clock.zone)).unwrap_or_default();
+    let mut sql = Sql::within(db.get_database_backend(), &facts, principal);
+    let mut parts = Vec::new();
+    for (place, question) in questions.iter().enumerate() {
+        let mut question = question.clone();
+        if let Some(own) = principal.region() {
+            let is_above = |region: &i64| crate::region::lineage(&own.path).contains(region);
+            question.within = Some(question.within.filter(|region| !is_above(region)).unwrap_or(own.region));
+        }
+        let text = statement(&mut sql, &question, principal);
+        parts.push(format!("SELECT CAST({place} AS bigint) AS question, q{place}.* FROM ({text}) q{place}"));
+    }
+    let text = format!("{} ORDER BY question, part, place, \"all\" DESC, key, and_key", parts.join(" UNION ALL "));
+    let mut rows = Row::find_by_statement(sql.statement(text)).all(db).await?.into_iter().peekable();
+    let mut answers = Vec::new();
+    for (place, question) in questions.iter().enumerate() {
+        let mut own = Vec::new();
+        while let Some(row) = rows.next_if(|row| row.question == place as i64) {
+            own.push(row);
+        }
+        answers.push(answer_of(question, own));
+    }
+    Ok(answers)
+}
+
+/// Puts the rows of a question together.
+fn answer_of(question: &Question, mut rows: Vec<Row>) -> Answer {
+    // The total comes first, even if nothing is counted.
+    let (total, more) = if rows.is_empty() {
+        (Figures::count(&[], question.as_of), More::default())
+    } else {
+        let total = rows.remove(0);
+        (total.figures, total.more)
+    };
+    let is_cut = rows.len() > MOST_GROUPS;
+    rows.truncate(MOST_GROUPS);
+    let standings: Vec<Standing<'_>> = rows
+        .iter()
+        .map(|row| Standing {
+            figures: &row.figures,
+            on_schedule: question.knows_pace().then_some(row.more.open_on_schedule),
+            reports: Timeliness { expected: row.more.expected, reported: row.more.reported },
+        })
+        .collect();
+    let is_ranked = question.by.is_ranked() && question.and.is_none();
+    let ranks = if is_ranked { places(&standings) } else { vec![None; rows.len()] };
+    let group = |(row, rank): (Row, Option<usize>)| Group {
+        and: row.and_key.map(|key| Key { key, label: row.and_label, code: row.and_code }),
+        figures: row.figures,
+        more: row.more,
+        code: row.code,
+        rank,
+    };
+    Answer { total, more, rows: rows.into_iter().zip(ranks).map(group).collect(), is_cut }
+}
+
+/// Returns the query for the total and the groups.
 ///
 /// `place` is the region asked for. If its figures are stored they are read, else its items are counted: each part of
 /// the statement checks `place` first, so that only one of them reads anything.
@@ -44,78 +114,113 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         let path = sql.bind(own.path.clone());
         place = format!("{place} AND substr(r.path, 1, length({path})) = {path}");
     }
-    // Stored figures are those of whole regions. For a principal whose rights are those of a unit, items are counted.
+    // For a principal whose rights are those of a unit, rights are checked row by row.
     let keeps = principal.region().is_some() || principal.reach == Reach::Everything;
-    let is_kept = if keeps { is_kept("r") } else { "(1 = 0)".to_owned() };
+    // Stored figures are those of all items of whole regions.
+    let reads_stored = keeps && question.only.is_everything() && question.more.is_none();
+    let is_kept = if reads_stored { is_kept("r") } else { "(1 = 0)".to_owned() };
     let as_of = sql.bind(question.as_of);
     let kept = kept(sql, question);
     // Every item concerns the nation, so that no list of those that do is needed.
     let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
-    let limited = Question { within: question.within.filter(|_| !is_nation), ..*question };
+    let limited = Question { within: question.within.filter(|_| !is_nation), ..question.clone() };
     let items = items(sql, &limited, keeps);
-    let figures = counted(&as_of, &State::of("i"), "i.due_by");
+    let whole = State::of("i");
+    let has_status = has_status(sql, &question.only, &whole);
+    let figures =
+        [counted(&as_of, &whole, "i.due_by"), more::counted(sql, question, &as_of, &whole, "i.due_by")].join(", ");
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
-    let kept_figures = kept_figures.join(", ");
+    let kept_figures = [kept_figures.join(", "), more::none()].join(", ");
+    let splits_by_region = question.by == Dimension::Region && question.and.is_none() && reads_stored;
     // The regions below the nation or a province have stored figures, so their items need no counting.
-    let is_counted = match question.by {
-        Dimension::Region if keeps => "(SELECT rank FROM place) > 1",
-        _ => "TRUE",
-    };
-    let kept_groups = match question.by {
-        Dimension::Region if keeps && question.wants_groups => format!(
-            " UNION ALL SELECT 'region_' || g.id, g.name, {kept_figures}, 1, coalesce(g.code, '999999999999') \
+    let is_counted = if splits_by_region { "(SELECT rank FROM place) > 1" } else { "TRUE" };
+    let kept_groups = if splits_by_region && question.wants_groups {
+        format!(
+            " UNION ALL SELECT 'region_' || g.id, g.name, g.code, NULL, NULL, NULL, {kept_figures}, 1, \
+             coalesce(g.code, '999999999999') \
              FROM place JOIN region g ON g.parent_id = place.id JOIN kept k ON k.region_id = g.id \
              WHERE place.rank <= 1 AND k.total > 0"
-        ),
-        _ => String::new(),
-    };
-    let groups = if question.wants_groups {
-        let (join, key, label, order) = dimension(sql, &limited, keeps);
-        let figures = counted(&as_of, &state_in_group(question, keeps), due_in_group(question, keeps));
-        format!(
-            " UNION ALL SELECT {key}, {label}, {figures}, 1, {order} FROM items i {join} WHERE {is_counted} \
-             GROUP BY {key}, {label}, {order}"
         )
     } else {
         String::new()
     };
+    let groups = if question.wants_groups { groups(sql, &limited, keeps, &as_of, is_counted) } else { String::new() };
+    // The total and the groups read the items; SQLite would otherwise work out twice what is dear to work out.
+    let materialized = if question.more.is_some() { "MATERIALIZED " } else { "" };
+    let none = "CAST(NULL AS text)";
+    let named = format!(
+        "{none} AS key, {none} AS label, {none} AS code, {none} AS and_key, {none} AS and_label, {none} AS and_code"
+    );
     format!(
         "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), \
-         kept AS ({kept}), items AS ({items}) \
-         SELECT * FROM (SELECT NULL AS key, NULL AS label, {kept_total}, 0 AS part, '' AS place \
+         kept AS ({kept}), items AS {materialized}({items}) \
+         SELECT * FROM (SELECT {named}, {kept_total}, {no_more}, 0 AS part, '' AS place \
          FROM place LEFT JOIN kept k ON k.region_id = place.id WHERE place.is_kept \
-         UNION ALL SELECT NULL, NULL, {figures}, 0, '' FROM items i \
-         WHERE NOT (SELECT is_kept FROM place) HAVING (SELECT count(*) FROM place WHERE is_kept) = 0\
+         UNION ALL SELECT {named}, {figures}, 0, '' FROM items i \
+         WHERE NOT (SELECT is_kept FROM place){has_status} HAVING (SELECT count(*) FROM place WHERE is_kept) = 0\
          {kept_groups}{groups}) figures \
-         ORDER BY part, place, \"all\" DESC, key",
+         ORDER BY part, place, \"all\" DESC, key, and_key LIMIT {most}",
         kept_total = COUNTS
             .iter()
             .map(|count| format!("coalesce(k.{count}, 0) AS {}", if *count == "total" { "\"all\"" } else { *count }))
             .collect::<Vec<_>>()
             .join(", "),
+        no_more = more::none(),
+        // The total, the groups, and one more that says that there are more.
+        most = MOST_GROUPS + 2,
     )
 }
 
-/// Returns the SQL of the date after which the items `i` are overdue in the groups of a question, by the same rule as
-/// [`state_in_group`]. The deadline of a problem does not depend on who answers.
-fn due_in_group(question: &Question, keeps: bool) -> &'static str {
-    let is_listed = keeps && question.by == Dimension::Region && question.counted == Counted::Measures;
-    if is_listed { "coalesce(l.own_due_by, i.whole_due_by)" } else { "i.due_by" }
+/// Returns the part of the statement that counts the items of each group.
+fn groups(sql: &mut Sql<'_>, question: &Question, keeps: bool, as_of: &str, is_counted: &str) -> String {
+    let first = Split::by(sql, question, question.by, "g", keeps);
+    let second = match question.and {
+        Some(and) => Split::by(sql, question, and, "h", keeps),
+        None => Split::nothing(),
+    };
+    let (state, due_by) = judged_in_groups(question, keeps);
+    let has_status = has_status(sql, &question.only, &state);
+    let figures = [counted(as_of, &state, due_by), more::counted(sql, question, as_of, &state, due_by)].join(", ");
+    let (key, label, code, order) = (first.key, first.label, first.code, first.order);
+    let (and_key, and_label, and_code) = (second.key, second.label, second.code);
+    format!(
+        " UNION ALL SELECT {key}, {label}, {code}, {and_key}, {and_label}, {and_code}, {figures}, 1, {order} \
+         FROM items i {} {} WHERE {is_counted}{has_status} \
+         GROUP BY {key}, {label}, {code}, {order}, {and_key}, {and_label}, {and_code}",
+        first.join, second.join
+    )
 }
 
-/// Returns the SQL of the state by which the items `i` are judged in the groups of a question: for a region below the
-/// one asked for, by its own answers.
-fn state_in_group(question: &Question, keeps: bool) -> State {
-    let is_listed = keeps && question.by == Dimension::Region && question.counted != Counted::Assignments;
-    if !is_listed {
-        return State::of("i");
+/// Returns the condition that the status of an item is one of those asked for, to be appended to others.
+fn has_status(sql: &mut Sql<'_>, only: &Only, state: &State) -> String {
+    match &only.statuses {
+        None => String::new(),
+        Some(statuses) if statuses.is_empty() => " AND 1 = 0".to_owned(),
+        Some(statuses) => {
+            let statuses: Vec<String> = statuses.iter().map(|status| sql.bind(status.clone())).collect();
+            format!(" AND {} IN ({})", state.status, statuses.join(", "))
+        }
     }
-    let whole = State {
-        status: "i.whole_status".to_owned(),
-        completed_on: "i.whole_completed_on".to_owned(),
-        is_completed_by: "i.whole_is_completed_by".to_owned(),
-    };
-    whole.unless("l", "own_")
+}
+
+/// Returns the SQL of the state and of the deadline by which the items `i` are judged in the groups of a question: for
+/// a region below the one asked for and for a unit, by their own answers. The deadline of a problem does not depend on
+/// who answers.
+fn judged_in_groups(question: &Question, keeps: bool) -> (State, &'static str) {
+    let of_measures = question.counted == Counted::Measures;
+    let answering = [Some(question.by), question.and].into_iter().flatten().find(|by| by.is_answering());
+    match answering.filter(|_| question.counted != Counted::Assignments) {
+        Some(Dimension::Unit) => (State::of("e"), if of_measures { "e.due_by" } else { "i.due_by" }),
+        Some(_) if keeps => {
+            let whole = State {
+                status: "i.whole_status".to_owned(),
+                completed_on: "i.whole_completed_on".to_owned(),
+                is_completed_by: "i.whole_is_completed_by".to_owned(),
+            };
+            (whole.unless("l", "own_"), if of_measures { "coalesce(l.own_due_by, i.whole_due_by)" } else { "i.due_by" })
+        }
+        _ => (State::of("i"), "i.due_by"),
+    }
 }
 
 /// Returns the SQL of the figures of the items `i`, judged by `state` and by the deadline `due_by`, by the rule of
@@ -158,7 +263,7 @@ fn kept(sql: &mut Sql<'_>, question: &Question) -> String {
         ("DAY", format!(" AND f.start >= {month} AND f.start <= {day}")),
     ];
     let wanted = match question.by {
-        Dimension::Region => {
+        Dimension::Region if question.and.is_none() => {
             "SELECT id FROM place WHERE is_kept UNION SELECT c.id FROM place JOIN region c ON c.parent_id = place.id \
              WHERE place.rank <= 1"
         }
@@ -192,6 +297,51 @@ const PLACE: &str = "(SELECT id FROM place)";
 ///
 /// `keeps` is whether the region alone limits what the principal may see.
 fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
+    let items = all_items(sql, question, keeps);
+    let only = wanted(question);
+    if only.is_always() {
+        return items;
+    }
+    let alias = sql.alias();
+    let only = only.to_sql(sql, &alias);
+    format!("SELECT * FROM ({items}) {alias} WHERE {only}")
+}
+
+/// Returns the condition on the columns of items that they are among those asked for, other than by status, which
+/// depends on who judges.
+fn wanted(question: &Question) -> Condition {
+    let Only { round, lead_unit, unit, domains, sectors, classes, statuses: _ } = &question.only;
+    let of = |table, column, key, condition| Condition::Exists { table, column, key, condition: Box::new(condition) };
+    let texts = |texts: &[String]| -> Vec<Value> { texts.iter().cloned().map(Into::into).collect() };
+    // The lead units of a problem are those of its measures.
+    let led = |condition: Condition| match question.counted {
+        Counted::Problems => of("measure", "problem_id", "id", condition),
+        Counted::Measures | Counted::Assignments => condition,
+    };
+    let answered = |condition: Condition| match question.counted {
+        Counted::Problems => of("measure", "problem_id", "id", of("assignment", "measure_id", "id", condition)),
+        Counted::Measures => of("assignment", "measure_id", "id", condition),
+        Counted::Assignments => condition,
+    };
+    let sector = |sectors: &[String]| {
+        let has = |column| of("unit", "id", column, Condition::In("sector", texts(sectors)));
+        if question.counted == Counted::Assignments { has("unit_id") } else { led(has("lead_unit_id")) }
+    };
+    let conditions = [
+        round.clone(),
+        lead_unit.clone().map(led),
+        unit.clone().map(answered),
+        domains
+            .as_deref()
+            .map(|domains| of("problem_domain", "problem_id", "problem_id", Condition::In("domain", texts(domains)))),
+        sectors.as_deref().map(sector),
+        classes.as_deref().map(|classes| Condition::Reckons(|_, item| Sql::on(deadline::CLASS, item), texts(classes))),
+    ];
+    Condition::All(conditions.into_iter().flatten().collect())
+}
+
+/// Returns the query for all items that concern the region asked for.
+fn all_items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
     // A principal with the rights of a region is already limited to it; for others, rights are checked row by row.
     let table = match question.counted {
         Counted::Problems => "problem",
@@ -199,8 +349,10 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
         Counted::Assignments => "assignment",
     };
     let seen = if keeps { Condition::always() } else { concerning(question) };
-    let mut seen: Vec<String> = if seen.is_always() { Vec::new() } else { vec![seen.to_sql(sql, "x")] };
-    seen.extend(if keeps { None } else { sql.seen(table, "x") });
+    // What else is counted of assignments refers to them as `a`.
+    let row = if question.counted == Counted::Assignments { "a" } else { "x" };
+    let mut seen: Vec<String> = if seen.is_always() { Vec::new() } else { vec![seen.to_sql(sql, row)] };
+    seen.extend(if keeps { None } else { sql.seen(table, row) });
     let seen = if seen.is_empty() { String::new() } else { format!(" WHERE {}", seen.join(" AND ")) };
     match question.counted {
         Counted::Problems | Counted::Measures => {
@@ -242,15 +394,15 @@ fn items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                 let top = format!("(SELECT path FROM region WHERE id = {PLACE})");
                 let word = if seen.is_empty() { "WHERE" } else { "AND" };
                 format!(
-                    " {word} x.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({top})) = {top})"
+                    " {word} a.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({top})) = {top})"
                 )
             });
             format!(
-                "SELECT x.id, {}, x.due_by, x.due_on, m.due_ongoing, m.due_immediate, \
-                 m.round_id, \
-                 x.region_id, m.problem_id, m.lead_unit_id FROM assignment x \
-                 JOIN measure m ON m.id = x.measure_id{seen}{}",
-                State::of("x").columns(),
+                "SELECT a.id, {}, a.due_by, a.due_on, m.due_ongoing, m.due_immediate, m.round_id, \
+                 a.region_id, a.unit_id, m.problem_id, m.lead_unit_id{} FROM assignment a \
+                 JOIN measure m ON m.id = a.measure_id{seen}{}",
+                State::of("a").columns(),
+                more::columns(sql, question),
                 below.unwrap_or_default()
             )
         }
@@ -288,9 +440,129 @@ fn concerning(question: &Question) -> Condition {
     question.within.map_or_else(Condition::always, |region| Condition::Member(list(region.into())))
 }
 
-/// Returns the join with the regions `g` directly below the one asked for in which each item was issued or is answered,
-/// as far as the principal may see the assignments.
-fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
+/// How a dimension splits the items `i`: the joins with its groups, and the SQL of their key, label, official code and
+/// order.
+struct Split {
+    join: String,
+    key: String,
+    label: String,
+    code: String,
+    order: String,
+}
+
+/// What SQL groups by in place of a bare constant, which it does not permit.
+const NOTHING: &str = "CAST(NULL AS text)";
+
+impl Split {
+    /// Splits by nothing.
+    fn nothing() -> Self {
+        Self::coded(String::new(), NOTHING.to_owned(), NOTHING.to_owned())
+    }
+
+    /// Splits by a key that is no region.
+    fn coded(join: String, key: String, label: String) -> Self {
+        Self { join, key, label, code: NOTHING.to_owned(), order: "CAST('' AS text)".to_owned() }
+    }
+
+    /// Splits by a unit `g`, if there is one that the principal may see.
+    fn units(join: String, g: &str) -> Self {
+        Self::coded(join, format!("coalesce('unit_' || {g}.id, '')"), format!("{g}.name"))
+    }
+
+    /// Returns the split by a dimension, whose groups get the alias `g`.
+    fn by(sql: &mut Sql<'_>, question: &Question, by: Dimension, g: &str, keeps: bool) -> Self {
+        match by {
+            Dimension::Region | Dimension::County => {
+                let join = regions(sql, question, by, g, keeps);
+                Self {
+                    join,
+                    key: format!("'region_' || {g}.id"),
+                    label: format!("{g}.name"),
+                    code: format!("{g}.code"),
+                    order: format!("coalesce({g}.code, '999999999999')"),
+                }
+            }
+            Dimension::LeadUnit => {
+                let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+                let join = match question.counted {
+                    // The lead units of a problem are those of its measures.
+                    Counted::Problems => {
+                        let measures =
+                            sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+                        // Those of the counted problems only, unless these are all.
+                        let of = if question.within.is_some() || !keeps {
+                            "items mended JOIN measure l ON l.problem_id = mended.id"
+                        } else {
+                            "measure l"
+                        };
+                        format!(
+                            "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM {of} \
+                             LEFT JOIN unit u ON u.id = l.lead_unit_id{seen}{measures}) {g} ON {g}.problem_id = i.id"
+                        )
+                    }
+                    _ => format!(
+                        "LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{seen}) {g} ON {g}.id = i.lead_unit_id"
+                    ),
+                };
+                Self::units(join, g)
+            }
+            Dimension::Unit => Self::units(answering_units(sql, question, g), g),
+            Dimension::Sector => {
+                Self::coded(sectors(sql, question, g), format!("coalesce({g}.sector, '')"), format!("{g}.sector"))
+            }
+            Dimension::Round => Self::coded(
+                format!("JOIN inspection_round {g} ON {g}.id = i.round_id"),
+                format!("'round_' || {g}.id"),
+                format!("{g}.name"),
+            ),
+            Dimension::Domain => Self::coded(
+                format!("LEFT JOIN problem_domain {g} ON {g}.problem_id = i.problem_id"),
+                format!("coalesce({g}.domain, '')"),
+                format!("{g}.domain"),
+            ),
+            Dimension::Status => {
+                Self::coded(String::new(), judged_in_groups(question, keeps).0.status, NOTHING.to_owned())
+            }
+            Dimension::DeadlineClass => Self::coded(String::new(), Sql::on(deadline::CLASS, "i"), NOTHING.to_owned()),
+        }
+    }
+}
+
+/// Returns the join with the regions `g` in which each item was issued or is answered: those directly below the one
+/// asked for, or its counties.
+fn regions(sql: &mut Sql<'_>, question: &Question, by: Dimension, g: &str, keeps: bool) -> String {
+    let is_wanted = |region: &str| match by {
+        Dimension::County => format!(
+            "{region}.level = '{}' AND substr({region}.path, 1, length({TOP})) = {TOP}",
+            entity::region::Level::County.to_value()
+        ),
+        _ => format!("{region}.parent_id = {PLACE}"),
+    };
+    match question.counted {
+        Counted::Problems if !keeps => in_group(sql, "problem_id", &is_wanted("below"), g),
+        Counted::Measures if !keeps => in_group(sql, "id", &is_wanted("below"), g),
+        Counted::Problems => format!(
+            "JOIN problem_region l ON l.problem_id = i.id JOIN region {g} ON {g}.id = l.region_id AND {}",
+            is_wanted(g)
+        ),
+        Counted::Measures => format!(
+            "JOIN measure_region l ON l.measure_id = i.id JOIN region {g} ON {g}.id = l.region_id AND {}",
+            is_wanted(g)
+        ),
+        Counted::Assignments => format!(
+            "JOIN region r ON r.id = i.region_id \
+             JOIN region {g} ON substr(r.path, 1, length({g}.path)) = {g}.path AND {}",
+            is_wanted(g)
+        ),
+    }
+}
+
+/// The path of the region asked for.
+const TOP: &str = "(SELECT top.path FROM region top JOIN place ON place.id = top.id)";
+
+/// Returns the join with the regions `g` that satisfy a condition as `below`, in which each item was issued or is
+/// answered, as far as the principal may see the assignments.
+fn in_group(sql: &mut Sql<'_>, of: &str, is_wanted: &str, g: &str) -> String {
     let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     format!(
         "JOIN (SELECT DISTINCT tied.item, below.id, below.name, below.code FROM (\
@@ -298,70 +570,44 @@ fn in_group(sql: &mut Sql<'_>, of: &str) -> String {
          UNION SELECT i.id, r.path FROM items i JOIN measure mended ON mended.{of} = i.id \
          JOIN assignment answer ON answer.measure_id = mended.id JOIN region r ON r.id = answer.region_id{seen}) tied \
          JOIN region below ON substr(tied.path, 1, length(below.path)) = below.path \
-         WHERE below.parent_id = (SELECT id FROM place)) g ON g.item = i.id"
+         WHERE {is_wanted}) {g} ON {g}.item = i.id"
     )
 }
 
-/// Returns the join with the groups of a dimension, and the SQL of their key, label and order.
-fn dimension(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> (String, String, String, String) {
-    let none = String::new();
-    // SQL does not permit grouping by a bare constant.
-    let (no_label, no_order) = ("CAST(NULL AS text)", "CAST('' AS text)");
-    match question.by {
-        Dimension::Region => {
-            let parent = " AND g.parent_id = (SELECT id FROM place)";
-            let join = match question.counted {
-                Counted::Problems if !keeps => in_group(sql, "problem_id"),
-                Counted::Measures if !keeps => in_group(sql, "id"),
-                Counted::Problems => {
-                    "JOIN problem_region l ON l.problem_id = i.id JOIN region g ON g.id = l.region_id".to_owned()
-                }
-                Counted::Measures => {
-                    "JOIN measure_region l ON l.measure_id = i.id JOIN region g ON g.id = l.region_id".to_owned()
-                }
-                Counted::Assignments => {
-                    "JOIN region r ON r.id = i.region_id JOIN region g ON substr(r.path, 1, length(g.path)) = g.path"
-                        .to_owned()
-                }
-            };
-            let key = "'region_' || g.id".to_owned();
-            let parent = if keeps || question.counted == Counted::Assignments { parent } else { "" };
-            (format!("{join}{parent}"), key, "g.name".to_owned(), "coalesce(g.code, '999999999999')".to_owned())
+/// Returns the join with the units `g` within the region asked for that answer the items, and with the state `e` of
+/// what each of them answers.
+fn answering_units(sql: &mut Sql<'_>, question: &Question, g: &str) -> String {
+    let unit = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let of = match question.counted {
+        Counted::Problems => "problem_id",
+        Counted::Measures => "id",
+        Counted::Assignments => {
+            return format!("LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = i.unit_id");
         }
-        Dimension::LeadUnit => {
-            let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-            let join = match question.counted {
-                // The lead units of a problem are those of its measures.
-                Counted::Problems => {
-                    let measures = sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
-                    // Those of the counted problems only, unless these are all.
-                    let of = if question.within.is_some() || !keeps {
-                        "items mended JOIN measure l ON l.problem_id = mended.id"
-                    } else {
-                        "measure l"
-                    };
-                    format!(
-                        "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM {of} LEFT JOIN unit u \
-                         ON u.id = l.lead_unit_id{seen}{measures}) g ON g.problem_id = i.id"
-                    )
-                }
-                _ => format!("LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{seen}) g ON g.id = i.lead_unit_id"),
-            };
-            (join, "coalesce('unit_' || g.id, '')".to_owned(), "g.name".to_owned(), no_order.to_owned())
+    };
+    let seen = sql.seen("assignment", "answer").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    format!(
+        "JOIN (SELECT mended.{of} AS item, answer.unit_id, max(answer.due_by) AS due_by, {} FROM assignment answer \
+         JOIN measure mended ON mended.id = answer.measure_id JOIN region r ON r.id = answer.region_id \
+         WHERE substr(r.path, 1, length({TOP})) = {TOP}{seen} GROUP BY mended.{of}, answer.unit_id) e ON e.item = i.id \
+         LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = e.unit_id",
+        State::of("answer").rolled_up().columns()
+    )
+}
+
+/// Returns the join with the sectors `g` of the items.
+fn sectors(sql: &mut Sql<'_>, question: &Question, g: &str) -> String {
+    let unit = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    let column = match question.counted {
+        Counted::Assignments => "unit_id",
+        Counted::Measures => "lead_unit_id",
+        Counted::Problems => {
+            let measure = sql.seen("measure", "l").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+            return format!(
+                "LEFT JOIN (SELECT DISTINCT l.problem_id, u.sector FROM measure l JOIN unit u ON u.id = l.lead_unit_id \
+                 WHERE u.sector IS NOT NULL{unit}{measure}) {g} ON {g}.problem_id = i.id"
+            );
         }
-        Dimension::Round => (
-            "JOIN inspection_round g ON g.id = i.round_id".to_owned(),
-            "'round_' || g.id".to_owned(),
-            "g.name".to_owned(),
-            no_order.to_owned(),
-        ),
-        Dimension::Domain => (
-            "LEFT JOIN problem_domain g ON g.problem_id = i.problem_id".to_owned(),
-            "coalesce(g.domain, '')".to_owned(),
-            "g.domain".to_owned(),
-            no_order.to_owned(),
-        ),
-        Dimension::Status => (none, "i.status".to_owned(), no_label.to_owned(), no_order.to_owned()),
-        Dimension::DeadlineClass => (none, Sql::on(deadline::CLASS, "i"), no_label.to_owned(), no_order.to_owned()),
-    }
+    };
+    format!("LEFT JOIN (SELECT id, sector FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = i.{column}")
 }

@@ -1,7 +1,9 @@
 //! The questions for figures, the figures, and the rule by which they are counted.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use entity::assignment::Status;
+use planner::Condition;
 use sea_orm::{ActiveEnum, FromQueryResult};
 
 use crate::rule::workflow::status_name;
@@ -32,6 +34,24 @@ pub enum Dimension {
     Status,
     /// The class of the deadline (时限类型): dated, ongoing, immediate.
     DeadlineClass,
+    /// The counties (县) within the region asked for.
+    County,
+    /// The unit that answers (责任单位).
+    Unit,
+    /// The sector (行业) of the lead unit; of assignments, that of the answering unit.
+    Sector,
+}
+
+impl Dimension {
+    /// Checks whether its groups are places or units that answer, each of which judges an item by its own answers.
+    pub fn is_answering(self) -> bool {
+        matches!(self, Self::Region | Self::County | Self::Unit)
+    }
+
+    /// Checks whether its groups can be ranked by how far they are.
+    pub fn is_ranked(self) -> bool {
+        self.is_answering() || self == Self::LeadUnit
+    }
 }
 
 /// Returns the Chinese label of a status or a deadline class, and 未明确 for an empty code. Other codes are returned
@@ -51,8 +71,45 @@ pub fn label_of(code: &str) -> &str {
     }
 }
 
-/// A question for figures.
+/// Which items are counted, other than by region. An empty list of codes counts nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Only {
+    /// A condition on the inspection round, in the column `round_id`.
+    pub round: Option<Condition>,
+    /// A condition on the lead unit, in the column `lead_unit_id`; of a problem, that of one of its measures.
+    pub lead_unit: Option<Condition>,
+    /// A condition on the answering unit, in the column `unit_id`; of a measure or a problem, one of those that answer.
+    pub unit: Option<Condition>,
+    /// The domains, one of which the problem belongs to.
+    pub domains: Option<Vec<String>>,
+    /// The sectors, one of which is that of the lead unit; of assignments, that of the answering unit.
+    pub sectors: Option<Vec<String>>,
+    /// The classes of the deadline.
+    pub classes: Option<Vec<String>>,
+    /// The codes of the workflow status today, by which whoever is asked for judges the item.
+    pub statuses: Option<Vec<String>>,
+}
+
+impl Only {
+    /// Checks whether all items are counted.
+    pub fn is_everything(&self) -> bool {
+        let Self { round, lead_unit, unit, domains, sectors, classes, statuses } = self;
+        [round, lead_unit, unit].into_iter().all(Option::is_none)
+            && [domains, sectors, classes, statuses].into_iter().all(Option::is_none)
+    }
+}
+
+/// The day and the time zone that the figures in [`More`] need.
 #[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// The current local day.
+    pub today: NaiveDate,
+    /// The time zone of the ledger.
+    pub zone: Tz,
+}
+
+/// A question for figures.
+#[derive(Debug, Clone)]
 pub struct Question {
     /// The key of a region: only what concerns it or a region below it counts. `None` for the whole nation.
     pub within: Option<i64>,
@@ -60,10 +117,85 @@ pub struct Question {
     pub as_of: NaiveDate,
     /// The dimension by which the figures are split.
     pub by: Dimension,
+    /// A second dimension, by which the groups are split.
+    pub and: Option<Dimension>,
+    /// Which of the items are counted.
+    pub only: Only,
+    /// What [`More`] needs, if it is wanted.
+    pub more: Option<Clock>,
     /// The kind of item that is counted.
     pub counted: Counted,
     /// Whether the groups are wanted; otherwise only the total is computed.
     pub wants_groups: bool,
+}
+
+impl Question {
+    /// Checks whether it is known how far open items are against the time allotted: of assignments, today.
+    pub fn knows_pace(&self) -> bool {
+        self.counted == Counted::Assignments && self.more.is_some_and(|clock| clock.today == self.as_of)
+    }
+}
+
+/// The figures that are counted only when they are asked for, because none of them are stored. All but `on_time` and
+/// `late_unknown` are about assignments, and 0 where others are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
+pub struct More {
+    /// The items that are due and were completed by their deadline.
+    pub on_time: i64,
+    /// The items that are due and of which nobody knows whether they were completed by their deadline.
+    pub late_unknown: i64,
+    /// The applicable assignments with a deadline.
+    pub dated: i64,
+    /// Those of them that are completed, ahead of schedule or on schedule; known for today only.
+    pub on_schedule: i64,
+    /// The open assignments that are ahead of schedule or on schedule, whatever their deadline; known for today only.
+    pub open_on_schedule: i64,
+    /// The assignments that owe the account of the month.
+    pub expected: i64,
+    /// Those of them that have given it.
+    pub reported: i64,
+    /// The assignments that owe the self-inspection of the last quarter that was over.
+    pub checks_due: i64,
+    /// Those of them that have it.
+    pub checks_made: i64,
+    /// Those of them that passed it.
+    pub checks_passed: i64,
+    /// The assignments that were ever closed.
+    pub ever_closed: i64,
+    /// The assignments that were reopened after that.
+    pub reopened: i64,
+}
+
+impl More {
+    /// Returns on time ÷ due, or `None` if nothing is due or if it is not known of all.
+    pub fn on_time_rate(&self, due: i64) -> Option<f64> {
+        ratio(self.on_time, due).filter(|_| self.late_unknown == 0)
+    }
+
+    /// Returns on schedule ÷ dated, or `None` if nothing has a deadline.
+    pub fn on_schedule_rate(&self) -> Option<f64> {
+        ratio(self.on_schedule, self.dated)
+    }
+
+    /// Returns the accounts given ÷ those owed, or `None` if none were.
+    pub fn timeliness(&self) -> Option<f64> {
+        ratio(self.reported, self.expected)
+    }
+
+    /// Returns the self-inspections made ÷ those owed, or `None` if none were.
+    pub fn check_completion_rate(&self) -> Option<f64> {
+        ratio(self.checks_made, self.checks_due)
+    }
+
+    /// Returns the self-inspections passed ÷ those made, or `None` if none were.
+    pub fn check_pass_rate(&self) -> Option<f64> {
+        ratio(self.checks_passed, self.checks_made)
+    }
+
+    /// Returns reopened ÷ ever closed, or `None` if nothing was ever closed.
+    pub fn relapse_rate(&self) -> Option<f64> {
+        ratio(self.reopened, self.ever_closed)
+    }
 }
 
 /// The figures of one group, each a number of items.
@@ -171,8 +303,39 @@ fn ratio(part: i64, whole: i64) -> Option<f64> {
 pub struct Answer {
     /// The figures of all items that concern the region, each counted once.
     pub total: Figures,
-    /// The figures of the groups, the largest first; regions in the order of their codes.
-    pub rows: Vec<Figures>,
+    /// What else is counted of all items, if it is asked for.
+    pub more: More,
+    /// The groups, the largest first; regions in the order of their codes.
+    pub rows: Vec<Group>,
+    /// Whether there are more groups than are returned.
+    pub is_cut: bool,
+}
+
+/// A group of items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The figures, with the key and the name of the group in the first dimension.
+    pub figures: Figures,
+    /// What else is counted, if it is asked for.
+    pub more: More,
+    /// The official code of the region that the group is, if it has one.
+    pub code: Option<String>,
+    /// The group in the second dimension, if there is one.
+    pub and: Option<Key>,
+    /// The place among the groups, from 1, by the rule of the briefing; those that are equal share it. `None` without a
+    /// completion rate, and in dimensions that are not ranked.
+    pub rank: Option<usize>,
+}
+
+/// A group in one dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The global id, such as `region_7`, or a code; empty for items without a value.
+    pub key: String,
+    /// The name, if it has one.
+    pub label: Option<String>,
+    /// The official code of the region that it is, if it has one.
+    pub code: Option<String>,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use entity::supervision_action::{SupervisionCause, SupervisionKind};
 use planner::{Bilingual, Sql};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 
-use super::figures::{Counted, Dimension, Figures, Question};
+use super::figures::{Counted, Dimension, Figures, Only, Question};
 use super::own::State;
 use crate::Result;
 use crate::fault::Fault;
@@ -24,6 +24,7 @@ use crate::rule::calendar::{Month, local_day, moment};
 use crate::rule::pace;
 
 pub use rank::{Rank, Timeliness};
+pub(super) use rank::{Standing, places};
 
 /// The most cards that a briefing lists.
 const MOST_CARDS: u64 = 500;
@@ -159,6 +160,9 @@ impl Briefing {
             within: Some(region.id),
             as_of: span.as_of,
             by: Dimension::Status,
+            and: None,
+            only: Only::default(),
+            more: None,
             counted,
             wants_groups: false,
         };

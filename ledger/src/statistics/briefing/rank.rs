@@ -137,17 +137,45 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
 
 /// Puts the best first and gives each its place.
 fn ranked(rows: &mut [Rank]) {
-    rows.sort_by(|one, other| better(one, other).then_with(|| one.figures.label.cmp(&other.figures.label)));
-    for place in 0..rows.len() {
-        let is_equal = place > 0 && better(&rows[place - 1], &rows[place]) == Ordering::Equal;
-        let rank = if is_equal { rows[place - 1].rank } else { Some(place + 1) };
-        rows[place].rank = rank.filter(|_| rows[place].figures.completion_rate().is_some());
+    let places = places(&rows.iter().map(Rank::standing).collect::<Vec<_>>());
+    rows.iter_mut().zip(places).for_each(|(row, place)| row.rank = place);
+    rows.sort_by(|one, other| {
+        better(&one.standing(), &other.standing()).then_with(|| one.figures.label.cmp(&other.figures.label))
+    });
+}
+
+impl Rank {
+    fn standing(&self) -> Standing<'_> {
+        Standing { figures: &self.figures, on_schedule: self.on_schedule, reports: self.reports }
     }
 }
 
-/// Compares two rows, the better one first. What is not known comes last.
-fn better(one: &Rank, other: &Rank) -> Ordering {
-    let overdue = |rank: &Rank| rank.figures.overdue_rate().map(|rate| -rate).or(Some(0.0));
+/// How far someone is: what a ranking compares.
+pub(in crate::statistics) struct Standing<'f> {
+    /// The figures.
+    pub(in crate::statistics) figures: &'f Figures,
+    /// Open items that are ahead of schedule or on schedule, if that is known.
+    pub(in crate::statistics) on_schedule: Option<i64>,
+    /// The reports of the month.
+    pub(in crate::statistics) reports: Timeliness,
+}
+
+/// Returns the place of each in the ranking of all.
+pub(in crate::statistics) fn places(all: &[Standing<'_>]) -> Vec<Option<usize>> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|one, other| better(&all[*one], &all[*other]));
+    let (mut places, mut place) = (vec![None; all.len()], 0);
+    for (turn, index) in order.iter().enumerate() {
+        let is_equal = turn > 0 && better(&all[order[turn - 1]], &all[*index]) == Ordering::Equal;
+        place = if is_equal { place } else { turn + 1 };
+        places[*index] = all[*index].figures.completion_rate().map(|_| place);
+    }
+    places
+}
+
+/// Compares two, the better one first. What is not known comes last.
+fn better(one: &Standing<'_>, other: &Standing<'_>) -> Ordering {
+    let overdue = |rank: &Standing<'_>| rank.figures.overdue_rate().map(|rate| -rate).or(Some(0.0));
     more(one.figures.completion_rate(), other.figures.completion_rate())
         .then_with(|| more(overdue(one), overdue(other)))
         .then_with(|| more(share_on_schedule(one), share_on_schedule(other)))
@@ -155,7 +183,7 @@ fn better(one: &Rank, other: &Rank) -> Ordering {
 }
 
 /// Returns the share of what is neither behind nor overdue among what is applicable.
-fn share_on_schedule(rank: &Rank) -> Option<f64> {
+fn share_on_schedule(rank: &Standing<'_>) -> Option<f64> {
     let applicable = rank.figures.all - rank.figures.not_applicable;
     let on_schedule = rank.figures.completed + rank.on_schedule?;
     (applicable > 0).then(|| on_schedule as f64 / applicable as f64)
