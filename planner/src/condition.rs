@@ -19,7 +19,8 @@ pub enum Condition {
     In(&'static str, Vec<Value>),
     /// The column is null (`true`) or is not null (`false`).
     Null(&'static str, bool),
-    /// At least one of the columns contains the text, ignoring case.
+    /// At least one of the columns contains the text, in the normal form of searches: regardless of case, width, and
+    /// whether characters are traditional.
     Contains(&'static [&'static str], String),
     /// The column begins with the text, compared exactly.
     StartsWith(&'static str, String),
@@ -182,10 +183,9 @@ impl Condition {
             Self::Null(column, true) => format!("{alias}.{column} IS NULL"),
             Self::Null(column, false) => format!("{alias}.{column} IS NOT NULL"),
             Self::Contains(columns, text) => {
-                let words = sql.bind(text.clone());
-                let has_case = text.to_lowercase() != *text || text.to_uppercase() != *text;
+                let word = sql.word(text);
                 let any: Vec<String> =
-                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &words, has_case)).collect();
+                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &word)).collect();
                 format!("({})", any.join(" OR "))
             }
             Self::StartsWith(column, text) => {

@@ -8,6 +8,7 @@
 
 mod condition;
 mod cursor;
+mod fold;
 mod group;
 mod noun;
 mod page;
@@ -19,6 +20,7 @@ mod sight;
 mod sql;
 
 pub use condition::{Condition, Filter, Member};
+pub use fold::normal;
 pub use group::{DEFAULT_GROUPS, MAX_GROUPS};
 pub use noun::{
     Dimension, Field, Figure, FigureKind, Kind, Link, Listed, Named, Noun, Order, PageArguments, SortKey, SortType,

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use sea_orm::sea_query::{CommonTableExpression, SubQueryStatement, WithQuery};
 use sea_orm::{DbBackend, Statement, Value};
 
+use crate::fold;
 use crate::sight::{Everything, Sight};
 
 /// The most members in one call of the JSON object function. PostgreSQL accepts 100 arguments, two for each member.
@@ -268,15 +269,37 @@ impl<'a> Sql<'a> {
         format!("CAST(coalesce(sum({number}), 0) AS bigint)")
     }
 
-    /// Writes the condition that a text contains another, ignoring the case of Latin letters. `has_case` is whether
-    /// the other has any such letters: without them, as in Chinese, no text has to be put into lower case.
-    pub fn contains(&self, text: &str, words: &str, has_case: bool) -> String {
-        let function = if self.is_postgres() { "strpos" } else { "instr" };
-        if has_case {
-            format!("{function}(lower({text}), lower({words})) > 0")
+    /// Binds a word for [`Sql::contains`].
+    pub(crate) fn word(&mut self, word: &str) -> Word {
+        let normal = fold::normal(word);
+        let forms = fold::forms(&normal);
+        let forms = if self.is_postgres() {
+            let (from, to): (String, String) = forms.into_iter().unzip();
+            if from.is_empty() { Vec::new() } else { vec![(self.bind(from), self.bind(to))] }
         } else {
-            format!("{function}({text}, {words}) > 0")
-        }
+            let pair = |(form, letter): (char, char)| (self.bind(form.to_string()), self.bind(letter.to_string()));
+            forms.into_iter().map(pair).collect()
+        };
+        // Without letters that have a case, as in Chinese, no text has to be put into lower case.
+        let has_case = normal.to_uppercase() != normal;
+        Word { normal: self.bind(normal), forms, has_case }
+    }
+
+    /// Writes the condition that a text contains a word, whatever the case and the width of letters, and whether
+    /// characters are traditional or simplified.
+    pub(crate) fn contains(&self, text: &str, word: &Word) -> String {
+        let (replace, find) = if self.is_postgres() { ("translate", "strpos") } else { ("replace", "instr") };
+        let text = if word.has_case { format!("lower({text})") } else { text.to_owned() };
+        let folded =
+            word.forms.iter().fold(text, |text, (form, letter)| format!("{replace}({text}, {form}, {letter})"));
+        format!("{find}({folded}, {}) > 0", word.normal)
+    }
+
+    /// Writes about 80 characters of a text around the first place of a word, given in lower case; its beginning if the
+    /// word does not occur in this form.
+    pub fn excerpt(&self, text: &str, word: &str) -> String {
+        let (greatest, find) = if self.is_postgres() { ("greatest", "strpos") } else { ("max", "instr") };
+        format!("substr({text}, {greatest}({find}(lower({text}), {word}) - 20, 1), 80)")
     }
 
     /// Writes the key of the next row of this table, for an insert that has to know the key beforehand. On PostgreSQL,
@@ -327,6 +350,13 @@ impl<'a> Sql<'a> {
     pub fn as_text(&self, expression: &str) -> String {
         if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
     }
+}
+
+/// The placeholders of a word that is looked for: its normal form, and what is replaced in the texts.
+pub(crate) struct Word {
+    normal: String,
+    forms: Vec<(String, String)>,
+    has_case: bool,
 }
 
 /// Returns whether a text has placeholders for exactly this number of values: `$1` to `$values`, and no other.

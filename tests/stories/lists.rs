@@ -97,6 +97,8 @@ fn a_list_is_exported_as_filtered_beyond_one_page(world: &World) {
     let lists: Vec<&str> = lists
         .filter(|field| field["type"]["ofType"]["name"].as_str().is_some_and(|name| name.ends_with("Connection")))
         .map(|field| field["name"].as_str().unwrap())
+        // What is searched for is an argument, which an export has not.
+        .filter(|name| *name != "search")
         .collect();
     assert!(lists.len() >= 20, "{lists:?}");
     for list in lists {

@@ -67,6 +67,7 @@ mod scene;
 mod schedule;
 mod schema;
 mod screens;
+mod search;
 mod secrets;
 mod settings;
 mod sign_in;

@@ -186,7 +186,7 @@ pub(crate) fn load(types: &Types, owner: &str, selections: &[Selection], variabl
 /// The surcharges of fields of a page whose value depends on all rows rather than on those of the page.
 const OF_PAGE: &[(&str, u64)] = &[("totalCount", 500), ("aggregate", 2_500), ("groups", 2_500)];
 /// The surcharges of other fields.
-const OF_FIELD: &[(&str, u64)] = &[("statistics", 1_000)];
+const OF_FIELD: &[(&str, u64)] = &[("statistics", 1_000), ("monthlyStatistics", 5_000), ("search", 5_000)];
 /// The surcharge of a filter that searches through texts.
 const SEARCH: u64 = 5_000;
 

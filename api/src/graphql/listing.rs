@@ -50,8 +50,12 @@ pub(crate) fn lists(types: &Types) -> Vec<String> {
     fields.filter(|name| listed(types, name).is_some()).map(str::to_owned).collect()
 }
 
-/// Returns the type of the items of a list; none if there is no such list.
+/// Returns the type of the items of a list; none if there is no such list. What has to be asked for by an argument,
+/// such as a search, is not exported.
 pub(crate) fn listed<'a>(types: &'a Types, list: &str) -> Option<&'a str> {
+    if types.needs_arguments("Query", list) {
+        return None;
+    }
     let connection = base(types.field("Query", list)?);
     types.field(connection, "pageInfo")?;
     types.field(connection, "nodes").map(base)

@@ -39,6 +39,7 @@ use crate::noun::responsible_party::ResponsibleParty;
 use crate::noun::round::InspectionRound;
 use crate::noun::round_result::RoundResult;
 use crate::noun::schedule::{JobRun, Schedule};
+use crate::noun::search_hit::{self, SearchHit};
 use crate::noun::supervision::{Comment, SupervisionAction};
 use crate::noun::suppression::Suppression;
 use crate::noun::unit::Unit;
@@ -64,6 +65,8 @@ enum Read {
     Many(fn() -> &'static Table, PageArguments),
     /// A page of all rows that a noun has for a month.
     OfMonth(fn() -> &'static Table, PageArguments),
+    /// A page of what contains the words of the argument `text`.
+    Search,
     /// All rows of a noun, without pages.
     All(fn() -> &'static Table),
     /// The rows of a noun that have the caller's account in one of these columns, without pages.
@@ -198,6 +201,20 @@ fn fields() -> Vec<Field> {
                 std::iter::once(month).chain(register_page_arguments::<MonthlyAccount>(registry)).collect()
             },
             read: Read::OfMonth(<MonthlyAccount as Noun>::table, page_arguments::<MonthlyAccount>()),
+        },
+        Field {
+            name: "search",
+            description: "Everything that contains all words of a text and that the caller may see: problems, \
+                          measures, complaint cases and their steps, rounds, units, comments and progress reports. \
+                          Case, width, and traditional or simplified characters make no difference. Hits in names and \
+                          titles come first.",
+            register: <Connection<SearchHit> as FieldType>::register,
+            arguments: |registry| {
+                let about = "Words separated by spaces, at least one.";
+                let text = argument::<String>(registry, "text", about, None);
+                std::iter::once(text).chain(register_page_arguments::<SearchHit>(registry)).collect()
+            },
+            read: Read::Search,
         },
         many::<Accountability>(
             "accountabilities",
@@ -470,6 +487,11 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
             };
             let statement = read::statement_of(month, Root::Many(table(), *arguments), root, request);
             return statement.map(Plan::Statement);
+        }
+        Read::Search => {
+            let (condition, word) = search_hit::searched(&id("text").unwrap_or_default())?;
+            let found = Root::Found(<SearchHit as Noun>::table(), page_arguments::<SearchHit>(), condition);
+            return read::statement_about(word, found, root, request).map(Plan::Statement);
         }
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),

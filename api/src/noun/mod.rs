@@ -36,6 +36,7 @@ pub(crate) mod responsible_party;
 pub(crate) mod round;
 pub(crate) mod round_result;
 pub(crate) mod schedule;
+pub(crate) mod search_hit;
 pub(crate) mod self_inspection;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;

@@ -15,8 +15,9 @@ use crate::part::scalar::{Date, Moment};
 /// Conditions on a text. The text must satisfy every condition that is given.
 #[derive(InputObject, Default)]
 pub(crate) struct TextFilter {
-    /// Words separated by spaces, every one of which the text must contain, in any order and regardless of case. A word
-    /// may be a single Chinese character; there are no wildcards. A blank string is no condition.
+    /// Words separated by spaces, every one of which the text must contain, in any order, regardless of case and of
+    /// full or half width, and whether characters are simplified or traditional. A word may be a single Chinese
+    /// character; there are no wildcards. A blank string is no condition.
     pub(crate) search: Option<String>,
     /// The text equals this string exactly.
     pub(crate) eq: Option<String>,
@@ -278,11 +279,15 @@ impl<T: InputType + Filter> ListFilter<T> {
 
 /// Returns the condition that `column` has one of the codes of the schema's enum; an empty list matches no row.
 pub(crate) fn codes_in<E: EnumType + Copy>(column: &'static str, given: &[E]) -> Condition {
-    let code = |code: &E| match enum_value(*code) {
-        Value::Enum(name) => sea_orm::Value::from(name.to_string()),
-        _ => sea_orm::Value::from(String::new()),
-    };
-    Condition::In(column, given.iter().map(code).collect())
+    Condition::In(column, given.iter().map(|code| code_of(*code).into()).collect())
+}
+
+/// Returns an enum value as the schema spells it.
+pub(crate) fn code_of<E: EnumType>(value: E) -> String {
+    match enum_value(value) {
+        Value::Enum(name) => name.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// Returns the condition that `column` has one of the `given` codes; an empty list matches no row. `E` is the enum of

@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 
+/// The values to which the SQL of nouns refers by name.
+type Facts = Vec<(&'static str, sea_orm::Value)>;
+
 /// The plan by which a root field is read.
 pub(crate) enum Plan {
     /// Runs this statement against the database.
@@ -53,7 +56,7 @@ pub(crate) fn statement(root: Root<'_>, selection: &Selected<'_>, request: &Requ
 /// Plans the statement for a root and a selection, with today's date in the ledger's time zone as the day of reference
 /// and limited to the rows that the caller may see.
 pub(crate) fn planned(root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
-    planned_of(Month::of(request.today()), root, selection, request)
+    planned_with(&facts_of(Month::of(request.today()), request), root, selection, request)
 }
 
 /// Plans the statement for a root about a month and a selection, like [`planned`]. A refusal becomes a `BAD_USER_INPUT`
@@ -64,13 +67,35 @@ pub(crate) fn statement_of(
     selection: &Selected<'_>,
     request: &Request,
 ) -> Result<Statement, Error> {
-    planned_of(month, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
+    let facts = facts_of(month, request);
+    planned_with(&facts, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
-fn planned_of(month: Month, root: Root<'_>, selection: &Selected<'_>, request: &Request) -> Result<Statement, Refusal> {
+/// Plans the statement for a root about a word that is searched for, like [`statement_of`].
+pub(crate) fn statement_about(
+    word: String,
+    root: Root<'_>,
+    selection: &Selected<'_>,
+    request: &Request,
+) -> Result<Statement, Error> {
+    let mut facts = facts_of(Month::of(request.today()), request);
+    facts.push(("search", word.into()));
+    planned_with(&facts, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
+}
+
+fn facts_of(month: Month, request: &Request) -> Facts {
     let mut facts = ledger::rule::pace::facts(request.today(), request.zone);
     facts.extend(ledger::monthly_account::facts(month, request.today(), request.zone));
-    planner::plan(request.reader.backend(), root, selection, &facts, request.principal())
+    facts
+}
+
+fn planned_with(
+    facts: &[(&'static str, sea_orm::Value)],
+    root: Root<'_>,
+    selection: &Selected<'_>,
+    request: &Request,
+) -> Result<Statement, Refusal> {
+    planner::plan(request.reader.backend(), root, selection, facts, request.principal())
 }
 
 /// Plans and reads a root that the calling function has built, and returns its JSON.

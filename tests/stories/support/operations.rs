@@ -41,6 +41,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     // Changes with the request that reads it.
     ("Session", "lastUsedAt"),
     ("Query", "statistics"),
+    ("Query", "monthlyStatistics"),
+    // The story `search` is about it.
+    ("Query", "search"),
     // The story `briefing` is about this.
     ("Query", "briefing"),
     // The story `monthly_account` is about these.
@@ -290,8 +293,10 @@ impl<'a> Operations<'a> {
             let noun = base(&list.ty).strip_suffix("Connection").unwrap().to_owned();
             let argument = |ty: &str| format!("{noun}{ty}");
             for dimension in self.schema.enums.get(&argument("Dimension")).into_iter().flatten() {
-                let groups =
-                    format!("groups(by: {dimension}, first: 1000) {{ keys {{ key label }} aggregate {{ count }} }}");
+                let groups = format!(
+                    "groups(by: {dimension}, first: 1000) {{ \
+                     groupCount keys {{ key label code }} aggregate {{ count }} }}"
+                );
                 asked.push(format!("{} {{ totalCount {groups} }}", list.name));
             }
             let input = if noun == "Region" { "RegionFilter".to_owned() } else { argument("Filter") };
