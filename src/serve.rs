@@ -295,9 +295,9 @@ fn by_hand(context: Arc<Context>) -> api::RunJob {
     })
 }
 
-/// Says what reminders would do, for the API.
+/// Says what mails say and what reminders would do, for the API.
 fn reminding(context: &Arc<Context>) -> api::Reminding {
-    let (simulating, explaining) = (context.clone(), context.clone());
+    let (simulating, explaining, writing) = (context.clone(), context.clone(), context.clone());
     api::Reminding {
         simulate: Arc::new(move |range, only, supposed| {
             let context = simulating.clone();
@@ -316,6 +316,14 @@ fn reminding(context: &Arc<Context>) -> api::Reminding {
         why_not: Arc::new(move |job, day, whom| {
             let context = explaining.clone();
             Box::pin(async move { Ok(scheduler::why_no_mail(&context, job, day, &whom).await?.unwrap_or_default()) })
+        }),
+        preview: Arc::new(move |mail| {
+            let context = writing.clone();
+            Box::pin(async move {
+                let at = (clock::now(), context.zone);
+                let written = context.writer.preview(&context.db, &mail, at).await?;
+                Some(api::MailText { subject: written.subject, text: written.text, html: written.html })
+            })
         }),
     }
 }

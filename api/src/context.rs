@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
-use entity::reminder_rule;
+use entity::{mail, reminder_rule};
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use ledger::file::storage::Storage;
@@ -79,13 +79,33 @@ pub type Explaining = BoxFuture<'static, ledger::Result<Vec<WhyNot>>>;
 /// Says why someone gets no reminder of this name on a day.
 pub type Explain = Arc<dyn Fn(&'static str, NaiveDate, Whom) -> Explaining + Send + Sync>;
 
-/// What reminders would do. The program injects it, so that this crate does not depend on the scheduler.
+/// What a mail says.
+#[derive(Debug, Clone)]
+pub struct MailText {
+    /// The subject line.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// A mail on its way to be written; none where nothing is left to be said.
+pub type Previewing = BoxFuture<'static, Option<MailText>>;
+
+/// Writes a mail of the outbox as it would be now, without links that act for its recipient and without secrets.
+pub type Preview = Arc<dyn Fn(mail::Model) -> Previewing + Send + Sync>;
+
+/// What mails say and what reminders would do. The program injects it, so that this crate does not depend on the
+/// scheduler.
 #[derive(Clone)]
 pub struct Reminding {
     /// Simulates reminders.
     pub simulate: Simulate,
     /// Explains why there is no reminder.
     pub why_not: Explain,
+    /// Writes a mail to be looked at.
+    pub preview: Preview,
 }
 
 /// The services that all requests share.

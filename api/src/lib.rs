@@ -20,8 +20,8 @@ mod part;
 
 pub use client::{Client, ImportPlace, Refusal, Session, Submitted, decoded};
 pub use context::{
-    Explain, Explaining, JobRunning, JobSummary, Limits, Occurrences, Oidc, Options, Reminding, RunJob, Services,
-    Simulate, Simulated, Simulating, Streams,
+    Explain, Explaining, JobRunning, JobSummary, Limits, MailText, Occurrences, Oidc, Options, Preview, Previewing,
+    Reminding, RunJob, Services, Simulate, Simulated, Simulating, Streams,
 };
 pub use gate::Clock;
 pub use gate::lanes::Load;

@@ -94,7 +94,8 @@ impl SortKey {
 ///   [`Dimension::spread`], for lists and connections only; a row
 ///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
 ///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
-///   must mark every table that it reads.
+///   must mark every table that it reads. Also allowed in the `SortKey::expression` of a connection, so that it is not
+///   ordered by what the caller may not see.
 /// - `{rows}` and `{by}`: a query for the keys of the rows that are added up, and the columns by which they are
 ///   grouped, each followed by a comma. Allowed only in the [`Table::source`] of [`FigureKind::Parts`], which reads
 ///   `({rows}) l` and selects and groups by `{by}` first.

@@ -105,8 +105,8 @@ impl Page {
     /// Returns the SQL expressions of the sort keys for the row `alias`. `walked` is the membership list that the rows
     /// are read from (its alias and description); a key whose column the list carries is taken from the list, so that
     /// its index serves the order.
-    pub(crate) fn keys(&self, alias: &str, walked: Option<(&str, &Member)>) -> Vec<String> {
-        let on = |key: &SortKey| {
+    pub(crate) fn keys(&self, alias: &str, walked: Option<(&str, &Member)>, sql: &mut Sql<'_>) -> Vec<String> {
+        let mut on = |key: &SortKey| {
             if let (Some((list, member)), Some(column)) = (walked, key.column) {
                 if column == "id" {
                     return format!("{list}.{}", member.row);
@@ -115,7 +115,7 @@ impl Page {
                     return format!("{list}.{column}");
                 }
             }
-            Sql::on(key.expression, alias)
+            sql.source(&Sql::on(key.expression, alias))
         };
         self.order.iter().map(|(key, _)| on(key)).collect()
     }

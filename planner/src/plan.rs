@@ -354,7 +354,7 @@ impl Planner<'_> {
         let (member, rest) = page.condition.clone().split_member();
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
         let walked = walked.as_ref().map(|(walk, member)| (walk.as_str(), *member));
-        let keys = page.keys(alias, walked);
+        let keys = page.keys(alias, walked, &mut self.sql);
         let (from, mut conditions) = self.belonging(table, alias, owner, walked);
         conditions.extend(page.bounds(&keys, owner.map(|(owner, _)| owner), &mut self.sql));
         if !rest.is_always() {

@@ -9,8 +9,9 @@ use chrono::NaiveDate;
 use entity::mail::{Column, Entity, MailState};
 use entity::suppression as suppressed;
 use entity::unit;
+use ledger::keep::machine::{self, Requeued};
+use ledger::keep::suppression;
 use ledger::keep::suppression::Bounced;
-use ledger::keep::{machine, suppression};
 use ledger::record::audit::By;
 use ledger::reminder::{self, Whom};
 use ledger::rule::wording::one_line;
@@ -140,7 +141,10 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 // A mail gets its subject when it is written.
                 let preview = context.writer.preview(&db, &mail, (clock::now(), settings.zone())).await;
                 let preview = preview.filter(|_| mail.state != MailState::Cancelled);
-                let (subject, reason) = preview.unwrap_or_else(|| (mail.kind.clone(), mail.reason.clone()));
+                let (subject, reason) = preview.map_or_else(
+                    || (mail.kind.clone(), mail.reason.clone()),
+                    |preview| (preview.subject, preview.reason),
+                );
                 let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
                 let (subject, reason) = (one_line(&subject), one_line(&reason));
                 say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
@@ -171,7 +175,8 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             }
         }
         Mail::Requeue => {
-            let count = machine::requeue_failed(&acting(settings, &db, &By::program())).await?;
+            let by = By::program();
+            let count = machine::requeue_mails(&acting(settings, &db, &by), Requeued::all_failed(), usize::MAX).await?;
             say!("已重新排队 {count} 封");
         }
         Mail::Suppressed => {

@@ -9,6 +9,7 @@
 mod support;
 
 mod accountability;
+mod administration;
 mod api;
 mod audit;
 mod available;

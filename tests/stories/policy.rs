@@ -179,7 +179,7 @@ const OF_ACCOUNTS: &[&str] = &[
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
 /// covered by `pending_import`; that on the rules of reminders, covered by `rules`; those on remembered decisions,
 /// covered by `decisions`; and `eraseLeader`, covered by `leaders`.
-const OF_KEEPING: [&str; 49] = [
+const OF_KEEPING: [&str; 50] = [
     "setReminderRule",
     "decideImport",
     "runImport",
@@ -191,6 +191,8 @@ const OF_KEEPING: [&str; 49] = [
     "editSchedule",
     "runJob",
     "requeueMail",
+    // Covered by `administration`.
+    "requeueMails",
     "cancelMail",
     // Covered by `webhooks`.
     "createWebhook",

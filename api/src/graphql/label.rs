@@ -188,6 +188,7 @@ const LABELS: &[(&str, &str)] = &[
     ("sector", "行业"),
     ("sentAt", "发送时间"),
     ("sha256", "SHA-256"),
+    ("signedInAt", "最近登录时间"),
     ("size", "大小（字节）"),
     ("source", "来源"),
     ("state", "状态"),

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
-use planner::{Connection, Dimension, Kind, Link, Noun, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::mail::Mail;
@@ -12,7 +12,7 @@ use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::task::Task;
 use crate::noun::unit::{Unit, UnitFilter};
-use crate::part::filter::{RelationFilter, TextFilter, filter, one_of};
+use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
@@ -101,6 +101,22 @@ fn second_factor(sql: &mut Sql<'_>, account: &str) -> String {
     }
 }
 
+/// Returns SQL for the last sign-in; NULL for callers who may not see the person's data.
+fn signed_in_at(sql: &mut Sql<'_>, account: &str) -> String {
+    masked_unless_known(sql, account, "NULL", "signed_in_at")
+}
+
+/// Returns SQL for whether the caller may see the person's data.
+fn is_known(sql: &mut Sql<'_>, account: &str) -> String {
+    sql.seen("account.person", account).unwrap_or_else(|| "TRUE".to_owned())
+}
+
+/// Returns a condition on personal data, which accounts whose data the caller may not see never satisfy: otherwise a
+/// filter would tell what is masked.
+fn of_known(condition: Condition) -> Condition {
+    Condition::Holds(is_known, true).and(condition)
+}
+
 fn masked_unless_known(sql: &mut Sql<'_>, account: &str, mask: &str, column: &str) -> String {
     match sql.seen("account.person", account) {
         Some(known) => format!("CASE WHEN {known} THEN {account}.{column} ELSE {mask} END"),
@@ -113,6 +129,24 @@ const INBOX: &str = "SELECT i.id FROM mail i WHERE i.recipient = {t}.email \
     OR i.recipient IN (SELECT x.address FROM unit_address x WHERE x.unit_id = {t}.unit_id)";
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
+
+// Lists are ordered by personal data as the caller sees them: masked or absent where they are for the caller.
+const NAME: SortKey = SortKey::expression(
+    "CASE WHEN {sees:account.person:{t}} THEN {t}.name ELSE substr({t}.name, 1, 1) || '**' END",
+    SortType::Text,
+);
+const EMAIL: SortKey = SortKey::expression(
+    "coalesce(CASE WHEN {sees:account.person:{t}} THEN {t}.email END, '\u{10FFFF}')",
+    SortType::Text,
+);
+const SIGNED_IN_AT: SortKey = SortKey::expression(
+    "coalesce(CASE WHEN {sees:account.person:{t}} THEN {t}.signed_in_at END, '9999-12-31T00:00:00+00:00')",
+    SortType::Moment,
+);
+const REGION: SortKey = SortKey::expression(
+    "coalesce((SELECT r.code FROM region r WHERE r.id = {t}.region_id), '999999999999')",
+    SortType::Text,
+);
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("ROLE", "角色 · Role of the account.", "{t}.role"),
@@ -165,6 +199,8 @@ noun! {
     isDisabled: bool = Kind::Boolean("is_disabled");
     /// Whether signing in requires a second factor; null for callers outside the unit and its superiors.
     hasSecondFactor: Option<bool> = Kind::Expression(second_factor);
+    /// When the user last signed in; null if they never did, and for callers outside the unit and its superiors.
+    signedInAt: Option<Moment> = Kind::Expression(signed_in_at);
     /// When the user's personal data was erased; null if it was not. The account keeps its id, so that what it has done
     /// stays attributed to it.
     erasedAt: Option<Moment> = Kind::Column("erased_at");
@@ -176,6 +212,16 @@ noun! {
 }
 
 order! { AccountOrder by AccountOrderField {
+    /// 姓名 · Name of the user, as the caller sees it.
+    Name = NAME,
+    /// 邮箱 · E-mail address; those that the caller may not see come last, or first in descending order.
+    Email = EMAIL,
+    /// 行政区 · Division code of the region that the role applies to;
+    /// accounts without one come last, or first in descending order.
+    Region = REGION,
+    /// 最近登录 · When the user last signed in;
+    /// those who never did, or whose sign-in the caller may not see, come last, or first in descending order.
+    SignedInAt = SIGNED_IN_AT,
     /// 创建时间 · When the account was created.
     CreatedAt = SortKey::column("{t}.created_at", "created_at", SortType::Moment),
 } }
@@ -183,12 +229,18 @@ order! { AccountOrder by AccountOrderField {
 filter! {
     /// Conditions on accounts. All that are given have to hold.
     AccountFilter {
+        /// Condition on the name of the user. Accounts whose name is masked for the caller never satisfy it.
+        name: TextFilter = |name| of_known(name.condition("name", &["name"])),
+        /// Condition on the e-mail address. Accounts whose address the caller may not see never satisfy it.
+        email: TextFilter = |email| of_known(email.condition("email", &["email"])),
+        /// Condition on when the user last signed in. Accounts whose sign-in the caller may not see never satisfy it.
+        signed_in_at: DateTimeFilter = |at| of_known(at.condition("signed_in_at")),
         /// Condition on the unit that the user works for.
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// The account has one of these roles.
         role: Vec<Role> = |roles| one_of::<_, entity::account::Role>("role", roles),
         /// True: only disabled accounts. False: only those in use.
-        is_disabled: bool = |disabled| planner::Condition::Compare("is_disabled", "=", (*disabled).into()),
+        is_disabled: bool = |disabled| Condition::Compare("is_disabled", "=", (*disabled).into()),
         /// Condition on the region to which the role applies.
         region: SubtreeFilter = |region| region.below(),
     }

@@ -1,12 +1,13 @@
 //! Mails in the outbox, for administrators.
 
 use crate::part::scalar::{Date, Moment};
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use ledger::fault::Fault;
 use ledger::keep::{machine as keep, suppression};
 use ledger::people::account::session;
 use ledger::people::muted;
 use ledger::work::mail_link::{self as links, Target};
-use planner::{Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
+use planner::{Condition, Dimension, Figure, FigureKind, Filter as _, Kind, Link, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
 use crate::error::masked;
@@ -18,11 +19,11 @@ use crate::noun::region::Region;
 use crate::noun::suppression::{
     BounceKind, LiftSuppressionInput, ReportBounceInput, SuppressAddressInput, Suppression, SuppressionPayload,
 };
-use crate::noun::unit::Unit;
-use crate::part::filter::{DateFilter, TextFilter, filter, one_of};
+use crate::noun::unit::{Unit, UnitFilter};
+use crate::part::filter::{DateFilter, DateTimeFilter, RelationFilter, TextFilter, filter, one_of};
 use crate::part::group::{self, dated};
 use crate::part::order::order;
-use crate::part::payload::{DeletePayload, key_of, outcome, payload};
+use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
 
 /// Delivery state of a mail.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -157,13 +158,40 @@ pub(crate) fn outage() -> &'static planner::Table {
 order! { MailOrder by MailOrderField {
     /// 入队时间 · Moment at which the mail was queued.
     CreatedAt = CREATED_AT,
+    /// 下次发送时间 · Earliest moment of the next delivery attempt.
+    NextAttemptAt = SortKey::column("{t}.next_attempt_at", "next_attempt_at", SortType::Moment),
+    /// 发送时间 · Moment at which a mail server accepted the mail;
+    /// mails that were not sent come last, or first in descending order.
+    SentAt = SortKey::expression("coalesce({t}.sent_at, '9999-12-31T00:00:00+00:00')", SortType::Moment),
+    /// 主题 · Subject line; mails that are not written yet come last, or first in descending order.
+    Subject = SortKey::expression("coalesce(nullif({t}.subject, ''), '\u{10FFFF}')", SortType::Text),
 } }
+
+/// Returns the condition on the subject, which is stored as an empty text until the mail is written.
+fn of_subject(subject: &TextFilter) -> Condition {
+    let written = Condition::Compare("subject", "<>", "".into());
+    let on_text = TextFilter { is_null: None, ..subject.clone() }.condition("subject", &["subject"]);
+    let on_text = if on_text.is_always() { on_text } else { written.clone().and(on_text) };
+    match subject.is_null {
+        None => on_text,
+        Some(false) => on_text.and(written),
+        Some(true) => on_text.and(Condition::Compare("subject", "=", "".into())),
+    }
+}
 
 filter! {
     /// Conditions on mails. All that are given have to hold.
     MailFilter {
         /// Condition on the kind of the mail, such as `overdue`.
         kind: TextFilter = |kind| kind.condition("kind", &["kind"]),
+        /// Condition on the subject line; its `search` finds mails by words of it.
+        subject: TextFilter = |subject| of_subject(subject),
+        /// Condition on the unit that the mail is addressed to.
+        unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
+        /// Condition on the moment at which the mail was queued.
+        created_at: DateTimeFilter = |at| at.condition("created_at"),
+        /// Condition on the moment at which a mail server accepted the mail.
+        sent_at: DateTimeFilter = |at| at.condition("sent_at"),
         /// Condition on the local date that the mail is about.
         local_day: DateFilter = |day| day.condition("local_day"),
         /// Condition on the mail address of the recipient.
@@ -190,6 +218,41 @@ pub(crate) struct RequeueMailInput {
     mail_id: ID,
 }
 
+/// The most mails that `requeueMails` puts into the queue.
+const MOST_REQUEUED: usize = 10_000;
+
+/// Input of `requeueMails`: the mails to put back into the queue. Takes exactly one of the two fields.
+#[derive(InputObject)]
+pub(crate) struct RequeueMailsInput {
+    /// Global ids of mails that failed, were cancelled or were sent.
+    mail_ids: Option<Vec<ID>>,
+    /// Requeues the failed mails (`FAILED`) that satisfy the filter; an empty filter means all of them.
+    filter: Option<MailFilter>,
+}
+
+impl RequeueMailsInput {
+    /// Returns which mails the input chooses.
+    fn which(self) -> ledger::Result<keep::Requeued> {
+        match (self.mail_ids, self.filter) {
+            (Some(ids), None) => Ok(keep::Requeued::These(ids.iter().map(key_of::<Mail>).collect())),
+            (None, Some(filter)) => Ok(keep::Requeued::Failed(filter.condition())),
+            _ => {
+                let (zh, en) = ("给出 mailIds 或 filter 其中之一", "give either `mailIds` or `filter`");
+                Err(Fault::invalid(zh, en, &["input"]).into())
+            }
+        }
+    }
+}
+
+/// Result of `requeueMails`: how many mails were put into the queue.
+#[derive(SimpleObject)]
+pub(crate) struct RequeueMailsPayload {
+    /// Number of mails that were put into the queue; 0 if the mutation was refused.
+    count: i32,
+    /// Why the mutation was refused, in which case no mail was requeued; empty if it succeeded.
+    errors: Vec<UserError>,
+}
+
 /// Input of `cancelMail`: the mail to cancel.
 #[derive(InputObject)]
 pub(crate) struct CancelMailInput {
@@ -213,6 +276,19 @@ impl MailMutation {
     ) -> async_graphql::Result<MailPayload> {
         let request = ctx.data::<Request>()?;
         MailPayload::of(keep::requeue_mail(&request.acting(), key_of::<Mail>(&input.mail_id)).await, request)
+    }
+
+    /// Puts several mails into the queue again, all of them or none: those with the given ids, or the failed ones that
+    /// satisfy a filter; at most 10,000. Restricted to administrators.
+    async fn requeue_mails(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Mails to requeue.")] input: RequeueMailsInput,
+    ) -> async_graphql::Result<RequeueMailsPayload> {
+        let request = ctx.data::<Request>()?;
+        let done = async { keep::requeue_mails(&request.acting(), input.which()?, MOST_REQUEUED).await };
+        let (count, errors) = outcome(Box::pin(done).await, request.language)?;
+        Ok(RequeueMailsPayload { count: count.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX)), errors })
     }
 
     /// Cancels a queued or failed mail, so that it is not sent. Restricted to administrators.

@@ -1,14 +1,15 @@
-//! Why a mail is sent, why someone gets none, and which reminders would go out in a range of days.
+//! What a mail says and why it is sent, why someone gets none, and which reminders would go out in a range of days.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::NaiveDate;
-use entity::mail;
+use entity::mail::{self, MailState};
 use ledger::fault::{self, Fault, Thing};
+use ledger::keep::machine as keep;
 use ledger::people::policy::Act;
 use ledger::reminder::{self, Whom, describe, name_of};
 use sea_orm::EntityTrait;
 
-use crate::context::{Request, Simulated};
+use crate::context::{MailText, Request, Simulated};
 use crate::error::{Code, coded, masked};
 use crate::noun::job_report::JobDigestItem;
 use crate::noun::mail::Mail;
@@ -65,6 +66,17 @@ pub(crate) struct NoMailReason {
     next_on: Option<Date>,
 }
 
+/// What a mail says, in the language of its recipient.
+#[derive(SimpleObject)]
+pub(crate) struct MailContent {
+    /// Subject line of the mail.
+    subject: String,
+    /// Plain text of the mail.
+    text: String,
+    /// The mail as an HTML document.
+    html: String,
+}
+
 /// Why a mail is sent.
 #[derive(SimpleObject)]
 pub(crate) struct MailReason {
@@ -103,6 +115,22 @@ pub(crate) struct WhyMailQuery;
 
 #[Object]
 impl WhyMailQuery {
+    /// Returns what a mail of the outbox says: written anew from what the ledger says now, because no mail is kept as
+    /// it was sent. Links lead to pages that ask for signing in, and secrets are left out. Null for callers who may not
+    /// see the mail, for a mail that was cancelled, and where nothing is left to be said.
+    async fn mail_content(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global id of the mail.")] mail_id: ID,
+    ) -> async_graphql::Result<Option<MailContent>> {
+        let request = ctx.data::<Request>()?;
+        let Some(key) = key_of::<Mail>(&mail_id) else { return Ok(None) };
+        let found = keep::mail_in_sight(&request.acting(), key).await.map_err(|failure| masked(&failure))?;
+        let Some(mail) = found.filter(|mail| mail.state != MailState::Cancelled) else { return Ok(None) };
+        let written = (request.reminding.preview)(mail).await;
+        Ok(written.map(|MailText { subject, text, html }| MailContent { subject, text, html }))
+    }
+
     /// Says why a mail of the outbox is sent. For administrators; null for others, and if there is no such mail.
     async fn mail_reason(
         &self,

@@ -13,7 +13,7 @@ use sea_orm::ActiveEnum;
 use crate::part::scalar::{Date, Moment};
 
 /// Conditions on a text. The text must satisfy every condition that is given.
-#[derive(InputObject, Default)]
+#[derive(InputObject, Default, Clone)]
 pub(crate) struct TextFilter {
     /// Words separated by spaces, every one of which the text must contain, in any order, regardless of case and of
     /// full or half width, and whether characters are simplified or traditional. A word may be a single Chinese

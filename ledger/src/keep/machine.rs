@@ -3,22 +3,26 @@
 use chrono_tz::Tz;
 use entity::mail::{self, MailState};
 use entity::schedule::{self, Misfire};
-use planner::Bilingual;
+use planner::{Bilingual, Condition, Sql};
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait,
+    QueryFilter,
 };
 use serde_json::{Value, json};
 
 use super::shared::{difference, note_own, permit_anywhere, take_row};
-use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::patch::Patch;
 use crate::people::policy::Act;
-use crate::record::audit::Entry;
+use crate::record::audit::{self, Entry};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::outbox;
-use crate::work::Acting;
+use crate::work::{Acting, in_sight};
+use crate::{Error, Result};
+
+/// The most mails that one statement changes.
+const TOGETHER: usize = 500;
 
 /// Changes to a schedule.
 #[derive(Debug, Clone, Default)]
@@ -110,34 +114,130 @@ pub async fn ask_run<R>(
     Ok((row.id, run))
 }
 
+/// Returns the mail with this key, if the caller may see it.
+pub async fn mail_in_sight(acting: &Acting<'_>, mail: i64) -> Result<Option<mail::Model>> {
+    in_sight::<mail::Entity>(acting, "mail", mail).await
+}
+
 /// Requeues a mail that failed or was cancelled, to be sent at once.
 pub async fn requeue_mail(acting: &Acting<'_>, mail: Option<i64>) -> Result<i64> {
     let (transaction, row) = take(acting, mail).await?;
-    if !matches!(row.state, MailState::Failed | MailState::Cancelled | MailState::Sent) {
-        let (zh, en) = ("邮件还在等待发送", "the mail still waits to be sent");
-        return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "mailId"]).into());
+    if let Some(fault) = still_waits(&row, &["input", "mailId"]) {
+        return Err(fault.into());
     }
-    move_mail(acting, &transaction, &row, requeued(acting, &row)).await?;
+    move_mail(acting, &transaction, &row, requeued(acting, row.id)).await?;
     transaction.commit().await?;
     Ok(row.id)
 }
 
-/// Requeues every mail that failed, and returns their number.
-pub async fn requeue_failed(acting: &Acting<'_>) -> Result<usize> {
+/// Which mails are requeued together.
+#[derive(Debug, Clone)]
+pub enum Requeued {
+    /// The mails with these keys, each of which failed, was cancelled or was sent; none for an id that is not a mail's.
+    These(Vec<Option<i64>>),
+    /// Those that failed and satisfy a condition.
+    Failed(Condition),
+}
+
+impl Requeued {
+    /// Returns the choice of every mail that failed.
+    pub fn all_failed() -> Self {
+        Self::Failed(Condition::always())
+    }
+}
+
+/// Requeues several mails, to be sent at once: all of them, or none if they are more than `most` or one cannot be
+/// requeued.
+///
+/// Returns their number.
+pub async fn requeue_mails(acting: &Acting<'_>, which: Requeued, most: usize) -> Result<usize> {
     permit_anywhere(acting, Act::KeepAccounts)?;
     let transaction = database::begin(acting.db).await?;
-    let failed = mail::Entity::find().filter(mail::Column::State.eq(MailState::Failed)).order_by_asc(mail::Column::Id);
-    let rows = failed.lock_exclusive().all(&transaction).await?;
-    for row in &rows {
-        move_mail(acting, &transaction, row, requeued(acting, row)).await?;
+    let rows = match which {
+        Requeued::These(keys) => {
+            let field = ["input", "mailIds"];
+            few(keys.len(), most, &field)?;
+            let known = Condition::In("id", keys.iter().flatten().map(|key| (*key).into()).collect());
+            all_of(&keys, waiting(acting, &transaction, &known, most).await?)?
+        }
+        Requeued::Failed(condition) => {
+            let failed = Condition::Compare("state", "=", MailState::Failed.to_value().into());
+            let rows = waiting(acting, &transaction, &failed.and(condition), most.saturating_add(1)).await?;
+            few(rows.len(), most, &["input", "filter"])?;
+            rows
+        }
+    };
+    let keys: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    for some in keys.chunks(TOGETHER) {
+        mail::Entity::update_many()
+            .set(mail::ActiveModel { id: NotSet, ..requeued(acting, 0) })
+            .filter(mail::Column::Id.is_in(some.iter().copied()))
+            .exec(&transaction)
+            .await?;
+    }
+    let noted = rows.iter().map(|row| moved_to(row, MailState::Queued)).collect();
+    audit::note_all(&transaction, acting.by, noted, acting.now).await?;
+    if !rows.is_empty() {
+        transaction.wake(&outbox::QUEUE);
     }
     transaction.commit().await?;
     Ok(rows.len())
 }
 
-fn requeued(acting: &Acting<'_>, row: &mail::Model) -> mail::ActiveModel {
+/// Locks the mails that the caller sees and that satisfy a condition, and reads at most `most` of them.
+async fn waiting(
+    acting: &Acting<'_>,
+    transaction: &Transaction,
+    condition: &Condition,
+    most: usize,
+) -> Result<Vec<mail::Model>> {
+    let mut sql = Sql::within(transaction.get_database_backend(), &[], &acting.by.principal);
+    let mut wanted = condition.to_sql(&mut sql, "held");
+    if let Some(seen) = sql.seen("mail", "held") {
+        wanted = format!("{wanted} AND {seen}");
+    }
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let lock = sql.lock(Some("held"));
+    let text = format!("SELECT held.* FROM mail held WHERE {wanted} ORDER BY held.id LIMIT {most}{lock}");
+    Ok(mail::Entity::find().from_raw_sql(sql.statement(text)).all(transaction).await?)
+}
+
+/// Returns the mails with these keys, each once; faults for those that do not exist or still wait to be sent.
+fn all_of(keys: &[Option<i64>], found: Vec<mail::Model>) -> Result<Vec<mail::Model>> {
+    let faults: Vec<Fault> = keys
+        .iter()
+        .enumerate()
+        .filter_map(|(index, key)| {
+            let path = ["input", "mailIds", &index.to_string()];
+            match found.iter().find(|row| Some(row.id) == *key) {
+                None => Some(fault::unknown(Thing::Mail, &path)),
+                Some(row) => still_waits(row, &path),
+            }
+        })
+        .collect();
+    if faults.is_empty() { Ok(found) } else { Err(Error::Refused(faults)) }
+}
+
+/// Refuses more mails than `most`.
+fn few(count: usize, most: usize, path: &[&str]) -> Result<(), Fault> {
+    if count <= most {
+        return Ok(());
+    }
+    let zh = format!("一次最多重新发送 {most} 封，请分批办理");
+    let en = format!("at most {most} mails are requeued at a time: narrow the choice");
+    Err(Fault::invalid(zh, en, path))
+}
+
+/// Returns the fault of requeueing a mail that still waits to be sent.
+fn still_waits(row: &mail::Model, path: &[&str]) -> Option<Fault> {
+    let is_over = matches!(row.state, MailState::Failed | MailState::Cancelled | MailState::Sent);
+    (!is_over).then(|| Fault::new(FaultCode::WrongState, "邮件还在等待发送", "the mail still waits to be sent", path))
+}
+
+/// Returns the update that puts the mail with a key into the queue again.
+fn requeued(acting: &Acting<'_>, id: i64) -> mail::ActiveModel {
     mail::ActiveModel {
-        id: Set(row.id),
+        id: Set(id),
         state: Set(MailState::Queued),
         attempts: Set(0),
         bounced_at: Set(None),
@@ -177,8 +277,12 @@ async fn move_mail(
     if now.state == MailState::Queued {
         transaction.wake(&outbox::QUEUE);
     }
-    let act = now.state.to_value();
-    let said = Entry::of(&act, format!("mail_{}", row.id))
-        .changed(json!({ "state": row.state.to_value() }), json!({ "state": act }));
-    note_own(transaction, acting, said).await
+    note_own(transaction, acting, moved_to(row, now.state)).await
+}
+
+/// Returns the audit entry of a mail that moves to another state.
+fn moved_to(row: &mail::Model, state: MailState) -> Entry {
+    let act = state.to_value();
+    Entry::of(&act, format!("mail_{}", row.id))
+        .changed(json!({ "state": row.state.to_value() }), json!({ "state": act }))
 }

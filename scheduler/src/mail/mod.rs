@@ -64,8 +64,12 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The address of an item of the mail.
+    /// The address of an item of the mail; in a preview that of its page, which asks for signing in: a link of the mail
+    /// itself acts as its recipient.
     pub(crate) fn link(&self, item: Item) -> String {
+        if self.is_preview {
+            return self.links.page(item);
+        }
         self.links.item(Target { item, mail: self.mail.id }, self.now)
     }
 }
@@ -96,13 +100,37 @@ impl Links {
         format!("{}/unsubscribe/{token}", self.public_url)
     }
 
+    /// Returns the address of the page of an item.
+    fn page(&self, item: Item) -> String {
+        let id = item.id();
+        format!("{}/{}s/{id}", self.public_url, kind_of(&id))
+    }
+
     fn item(&self, target: Target, now: DateTime<Utc>) -> String {
         let id = target.item.id();
         let token = target.token(&self.key, now + TimeDelta::days(LINK_DAYS));
         let of = |template: &str, name: &str, value: &str| template.replace(name, value);
         let address = of(&of(&self.template, "{public_url}", &self.public_url), "{token}", &token);
-        of(&of(&address, "{kind}", id.split('_').next().unwrap_or_default()), "{id}", &id)
+        of(&of(&address, "{kind}", kind_of(&id)), "{id}", &id)
     }
+}
+
+/// Returns the kind of an item, such as `measure`, from its global id.
+fn kind_of(id: &str) -> &str {
+    id.split('_').next().unwrap_or_default()
+}
+
+/// A mail as it would be written now, without what only its recipient may have: links that act for them, and secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The subject line.
+    pub subject: String,
+    /// Why it is sent, on one line.
+    pub reason: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
 }
 
 /// A mail, ready to be sent.
@@ -189,20 +217,21 @@ impl Writer {
         &self.links.key
     }
 
-    /// Returns subject and reason as a mail would have them now; none where nothing is left to be said, or its kind is
-    /// unknown.
+    /// Returns a mail as it would be written now; none where nothing is left to be said, or its kind is unknown.
     pub async fn preview(
         &self,
         db: &DatabaseConnection,
         mail: &mail::Model,
         (now, zone): (DateTime<Utc>, Tz),
-    ) -> Option<(String, String)> {
+    ) -> Option<Preview> {
         let composed = async {
             let batch = Batch::read(db, std::iter::once(mail)).await?;
             self.compose(db, (mail, &batch), (now, zone), true).await
         };
         match composed.await {
-            Ok(message) => message.map(|message| (message.subject, message.reason)),
+            Ok(message) => {
+                message.map(|Message { subject, reason, text, html, .. }| Preview { subject, reason, text, html })
+            }
             Err(error) => {
                 tracing::warn!(mail = mail.id, error = &error as &dyn std::error::Error, "a mail cannot be previewed");
                 None

@@ -573,7 +573,11 @@ impl Tables {
         } else {
             (format!("{}**", row.name.chars().next().unwrap()), row.phone.as_deref().map(masked), None)
         };
-        let values = json!({"name": name, "phone": phone, "language": row.language.map(|language| language.to_value()),
+        let region = self.regions.iter().find(|region| Some(region.id) == row.region_id);
+        let code = region.and_then(|region| region.code.clone()).unwrap_or_else(|| "999999999999".to_owned());
+        let values = json!({"name": name, "isKnown": is_known, "regionCode": code,
+            "signedInAt": row.signed_in_at.filter(|_| is_known), "phone": phone,
+            "language": row.language.map(|language| language.to_value()),
             "hasCalendar": row.attaches_calendar, "email": email, "role": row.role.to_value(),
             "validUntil": row.valid_until, "isDisabled": row.is_disabled, "createdAt": row.created_at,
             "hasSecondFactor": is_known.then_some(row.totp_since.is_some()), "erasedAt": row.erased_at,

@@ -333,7 +333,8 @@ impl<'a> Interpreter<'a> {
     ) -> Page<'r> {
         let row_of = |argument: &str| match self.argument(wanted, argument) {
             Value::String(cursor) => {
-                let (of_owner, key) = self.cursors.rows[&(list.to_owned(), cursor)];
+                let place = (list.to_owned(), cursor);
+                let (of_owner, key) = *self.cursors.rows.get(&place).unwrap_or_else(|| panic!("no cursor {place:?}"));
                 Some((of_owner == owner, self.whole.one(noun, key).unwrap()))
             }
             _ => None,
@@ -547,6 +548,9 @@ impl<'a> Interpreter<'a> {
             "and" => list_of(demand).iter().all(|filter| self.satisfies(row, filter)),
             "or" => list_of(demand).iter().any(|filter| self.satisfies(row, filter)),
             "not" => !self.satisfies(row, demand),
+            "name" | "email" | "signedInAt" if row.noun == "Account" => {
+                row.value("isKnown") == true && plain(row, name, demand)
+            }
             "isOverdue" if matches!(row.noun, "InspectionCase" | "Problem") => row.value("isOverdue") == demand,
             "isWithdrawn" => row.value("withdrawnAt").is_null() != *demand,
             "pollution" => {
@@ -699,6 +703,7 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
         .iter()
         .map(|wish| match (noun, wish["field"].as_str().unwrap()) {
             ("Region", "LEVEL") => ("rank".to_owned(), wish),
+            ("Account", "REGION") => ("regionCode".to_owned(), wish),
             (_, "STATUS") => ("statusRank".to_owned(), wish),
             (_, field) => (camel(field), wish),
         })

@@ -52,6 +52,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "signInProvider"),
     ("Query", "publicNotices"),
     ("Query", "mailLink"),
+    // The story `administration` is about it.
+    ("Query", "mailContent"),
     // The story `own_mail` is about these.
     ("Query", "mailSubscription"),
     ("Query", "myMailSettings"),

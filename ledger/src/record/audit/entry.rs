@@ -1,7 +1,10 @@
 //! Entries of the audit: writing them into their chains, hashing them, and reading them back.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use entity::audit_entry;
+use planner::Sql;
 use sea_orm::sea_query::{Expr, IntoCondition, SubQueryStatement};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -11,9 +14,12 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::people::policy::Principal;
-use crate::record::database::Transaction;
+use crate::record::database::{self, Transaction};
 use crate::record::writes::Writes;
 use crate::{Result, random};
+
+/// The most chains whose ends one statement reads.
+const CHAINS: usize = 500;
 
 /// Who acts, and from where.
 #[derive(Debug, Clone)]
@@ -123,6 +129,31 @@ pub async fn note(db: &Transaction, by: &By, noted: Entry, now: DateTime<Utc>) -
     writes.send(db).await
 }
 
+/// Adds entries, each to a chain of its own. The caller must have locked the rows that own the chains.
+pub(crate) async fn note_all(db: &Transaction, by: &By, noted: Vec<Entry>, now: DateTime<Utc>) -> Result<()> {
+    let mut ends: HashMap<String, End> = HashMap::new();
+    for some in noted.chunks(CHAINS) {
+        let mut sql = Sql::new(db.get_database_backend(), &[]);
+        let chains: Vec<String> = some.iter().map(|entry| sql.bind(entry.chain.clone())).collect();
+        let text = format!(
+            "SELECT e.chain, e.position, e.hash FROM audit_entry e WHERE e.chain IN ({}) \
+             AND e.position = (SELECT max(n.position) FROM audit_entry n WHERE n.chain = e.chain)",
+            chains.join(", ")
+        );
+        for row in db.query_all_raw(sql.statement(text)).await? {
+            ends.insert(row.try_get("", "chain")?, (row.try_get("", "position")?, row.try_get("", "hash")?));
+        }
+    }
+    let rows: Result<Vec<_>> = noted
+        .into_iter()
+        .map(|entry| {
+            let end = ends.remove(&entry.chain).unwrap_or_default();
+            following(by, entry, end, now)
+        })
+        .collect();
+    Ok(database::insert_all(db, rows?).await?)
+}
+
 /// Reads the end of a chain.
 pub(crate) async fn end<C: ConnectionTrait>(db: &C, chain: &str) -> Result<End> {
     let columns = [audit_entry::Column::Position, audit_entry::Column::Hash];
@@ -146,13 +177,13 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
 
 /// Adds the entry that follows the end of its chain to the pending writes of an act. The caller must have locked the
 /// row that owns the chain since before the end was read.
-pub(crate) fn write(
-    writes: &mut Writes,
-    by: &By,
-    noted: Entry,
-    (position, previous): End,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(crate) fn write(writes: &mut Writes, by: &By, noted: Entry, end: End, now: DateTime<Utc>) -> Result<()> {
+    writes.insert_one(following(by, noted, end, now)?);
+    Ok(())
+}
+
+/// Returns the row of the entry that follows the end of its chain.
+fn following(by: &By, noted: Entry, (position, previous): End, now: DateTime<Utc>) -> Result<audit_entry::ActiveModel> {
     let mut after = noted.after;
     if let (Some(holder), Value::Object(after)) = (&by.mail_holder, &mut after) {
         after.insert("mailHolder".to_owned(), holder.as_str().into());
@@ -183,8 +214,7 @@ pub(crate) fn write(
     entry.hash = hash(&entry);
     let mut row = entry.into_active_model().reset_all();
     row.id = NotSet;
-    writes.insert_one(row);
-    Ok(())
+    Ok(row)
 }
 
 /// The prefix of an address's digest where it is hashed. No address begins with it, so the two cannot be confused.
