@@ -4,9 +4,12 @@
 use crate::part::action::{self, AvailableAction};
 use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, Enum, ID, InputObject, Object, OutputType};
+use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
-use ledger::work::{On, applicability, assigning, progress};
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
+use ledger::work::{Acting, Done, On, applicability, assigning, batch, progress};
+use planner::{
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
+};
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
@@ -22,7 +25,7 @@ use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::filter::{DateFilter, DateTimeFilter, ListFilter, RelationFilter, filter, one_of};
 use crate::part::group::{self, dated};
 use crate::part::order::order;
-use crate::part::payload::{key_of, payload};
+use crate::part::payload::{batch_payload, key_of, payload};
 
 /// Workflow status of an assignment. On a measure or a problem it is the roll-up: the least advanced of its
 /// assignments, leaving out those that are not applicable.
@@ -341,6 +344,41 @@ pub(crate) struct AssignMeasureInput {
     has_selectors_resolved: bool,
 }
 
+/// Input of `assignMeasures`: the measures to assign.
+#[derive(InputObject)]
+pub(crate) struct AssignMeasuresInput {
+    /// Measures with the units to assign them to, 1 to 100.
+    items: Vec<AssignMeasureInput>,
+}
+
+batch_payload! {
+    /// Result of a mutation on several assignments, all of which are changed or none.
+    AssignmentsPayload {
+        /// Assignments as they are now, in the order of the items; null if the mutation was refused.
+        assignments: Assignment,
+        /// Reasons why the mutation was refused, each with the place of its item in the path, such as `["input",
+        /// "items", "3", "reason"]`; empty if everything was carried out.
+        errors,
+        /// Side effects that failed although the mutation was carried out, such as a notice by mail to units that have
+        /// no address. Usually empty.
+        warnings
+    }
+}
+
+batch_payload! {
+    /// Result of a mutation on several measures, all of which are changed or none.
+    MeasuresPayload {
+        /// Measures as they are now, in the order of the items; null if the mutation was refused.
+        measures: Measure,
+        /// Reasons why the mutation was refused, each with the place of its item in the path, such as `["input",
+        /// "items", "3", "unitIds"]`; empty if everything was carried out.
+        errors,
+        /// Side effects that failed although the mutation was carried out, such as a notice by mail to units that have
+        /// no address. Usually empty.
+        warnings
+    }
+}
+
 payload! {
     /// Result of a mutation on an assignment.
     AssignmentPayload {
@@ -365,6 +403,14 @@ payload! {
         /// no address. Usually empty.
         warnings
     }
+}
+
+/// Assigns a measure as an input asks for it.
+async fn assign(acting: &Acting<'_>, input: AssignMeasureInput) -> ledger::Result<Done> {
+    // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
+    let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
+    let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
+    assigning::assign(acting, measure, version, &units, input.has_selectors_resolved).await
 }
 
 /// Mutations on assignments.
@@ -434,11 +480,22 @@ impl AssignmentMutation {
         #[graphql(desc = "Measure, and the units to assign it to.")] input: AssignMeasureInput,
     ) -> async_graphql::Result<MeasurePayload> {
         let request = ctx.data::<Request>()?;
-        // An id of another type becomes key 0, which no unit has: it is refused like an unknown unit.
-        let units: Vec<i64> = input.unit_ids.iter().map(|id| key_of::<Unit>(id).unwrap_or_default()).collect();
-        let (measure, version) = (key_of::<Measure>(&input.measure_id), Some(input.version));
-        let done = assigning::assign(&request.acting(), measure, version, &units, input.has_selectors_resolved).await;
-        MeasurePayload::of(done, request)
+        MeasurePayload::of(assign(&request.acting(), input).await, request)
+    }
+
+    /// Assigns several measures to units, all of them or none; each item as `assignMeasure` takes it. For city and
+    /// regional offices.
+    async fn assign_measures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Measures, and the units to assign each to.")] input: AssignMeasuresInput,
+    ) -> async_graphql::Result<MeasuresPayload> {
+        let request = ctx.data::<Request>()?;
+        let acting = request.acting();
+        let measures = input.items.iter().map(|item| key_of::<Measure>(&item.measure_id)).collect();
+        let acts = input.items.into_iter().map(|item| assign(&acting, item).boxed()).collect();
+        let done = batch::all_or_none(&acting, (batch::On::Measures, measures), acts).await;
+        MeasuresPayload::of(done, request)
     }
 
     /// Proposes that the measure does not concern the unit (不涉及). For the unit that answers the assignment.

@@ -1,14 +1,15 @@
 //! Close-out (销号): its cycles, the objections to its public notices, and the mutations from application to decision.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
-use ledger::work::close_out as acts;
+use ledger::work::{On, batch, close_out as acts};
 use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
 
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::noun::account::Account;
-use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, beside, on};
+use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, AssignmentsPayload, beside, on};
 use crate::part::action::{self, AvailableAction};
 use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::group::{self, dated};
@@ -247,6 +248,20 @@ pub(crate) struct CloseAssignmentInput {
     decision: String,
 }
 
+/// Input of `verifyCloseOuts`: the findings on several applications for close-out.
+#[derive(InputObject)]
+pub(crate) struct VerifyCloseOutsInput {
+    /// Assignments with the findings on their applications, 1 to 100.
+    items: Vec<VerifyCloseOutInput>,
+}
+
+/// Input of `closeAssignments`: the decisions to close several assignments.
+#[derive(InputObject)]
+pub(crate) struct CloseAssignmentsInput {
+    /// Assignments with the decisions to close them, 1 to 100.
+    items: Vec<CloseAssignmentInput>,
+}
+
 /// Input of `reopenAssignment`: a closed assignment that relapsed (反弹).
 #[derive(InputObject)]
 pub(crate) struct ReopenAssignmentInput {
@@ -341,6 +356,11 @@ impl PublicNoticeQuery {
     }
 }
 
+/// Returns the assignments that the items of a batch are on.
+fn assignments(items: &[(On, String)]) -> (batch::On, Vec<Option<i64>>) {
+    (batch::On::Assignments, items.iter().map(|(on, _)| on.assignment).collect())
+}
+
 /// Mutations on close-outs, from application to decision.
 #[derive(Default)]
 pub(crate) struct CloseOutMutation;
@@ -369,6 +389,21 @@ impl CloseOutMutation {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(acts::verify(&request.acting(), on, &input.opinion).await, request)
+    }
+
+    /// Verifies several applications for close-out, all of them or none; each item as `verifyCloseOut` takes it.
+    /// Restricted to the city and regional offices; the account that applied may not decide.
+    async fn verify_close_outs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Assignments and findings.")] input: VerifyCloseOutsInput,
+    ) -> async_graphql::Result<AssignmentsPayload> {
+        let request = ctx.data::<Request>()?;
+        let acting = &request.acting();
+        let items: Vec<(On, String)> =
+            input.items.into_iter().map(|item| (on(&item.assignment_id, item.version), item.opinion)).collect();
+        let acts = items.iter().map(|(on, opinion)| acts::verify(acting, *on, opinion).boxed()).collect();
+        AssignmentsPayload::of(batch::all_or_none(acting, assignments(&items), acts).await, request)
     }
 
     /// Returns an application for close-out (退回). The answering unit, the lead unit and the applicant are notified by
@@ -440,6 +475,21 @@ impl CloseOutMutation {
         let request = ctx.data::<Request>()?;
         let on = on(&input.assignment_id, input.version);
         AssignmentPayload::of(acts::close(&request.acting(), on, &input.decision).await, request)
+    }
+
+    /// Closes several assignments, all of them or none; each item as `closeAssignment` takes it. Restricted to the
+    /// regional office; the account that applied may not decide.
+    async fn close_assignments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Assignments and the texts of the closing decisions.")] input: CloseAssignmentsInput,
+    ) -> async_graphql::Result<AssignmentsPayload> {
+        let request = ctx.data::<Request>()?;
+        let acting = &request.acting();
+        let items: Vec<(On, String)> =
+            input.items.into_iter().map(|item| (on(&item.assignment_id, item.version), item.decision)).collect();
+        let acts = items.iter().map(|(on, decision)| acts::close(acting, *on, decision).boxed()).collect();
+        AssignmentsPayload::of(batch::all_or_none(acting, assignments(&items), acts).await, request)
     }
 
     /// Reopens a closed assignment after a relapse (反弹); a notice that was public is withdrawn. The answering unit,

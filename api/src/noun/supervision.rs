@@ -1,14 +1,17 @@
 //! Supervision (催办、督办、黄牌、挂牌督办、红牌、约谈) of assignments, and comments (批示、意见) on measures.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
+use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
-use ledger::work::{comment, supervision as acts};
+use ledger::work::{On, batch, comment, supervision as acts};
 use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 use sea_orm::Value;
 
 use crate::context::Request;
 use crate::noun::account::Account;
-use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, MeasurePayload, beside};
+use crate::noun::assignment::{
+    Assignment, AssignmentFilter, AssignmentPayload, AssignmentsPayload, MeasurePayload, beside,
+};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::noun::unit::{Unit, UnitFilter};
 use crate::part::action::{self, AvailableAction};
@@ -255,6 +258,29 @@ pub(crate) struct IssueSupervisionInput {
     contact: Option<String>,
 }
 
+impl IssueSupervisionInput {
+    /// Returns the assignment to supervise and the supervision to issue.
+    fn read(self) -> (On, acts::New) {
+        let interview =
+            acts::Interview { meeting_at: self.meeting_at.map(|at| at.0), place: self.place, contact: self.contact };
+        let new = acts::New {
+            kind: self.kind.into(),
+            reason: self.reason,
+            answer_by: self.answer_by.map(|day| day.0),
+            document_number: self.document_number,
+            interview,
+        };
+        (beside(&self.assignment_id), new)
+    }
+}
+
+/// Input of `issueSupervisions`: the supervision of several assignments.
+#[derive(InputObject)]
+pub(crate) struct IssueSupervisionsInput {
+    /// Supervision to issue, 1 to 100.
+    items: Vec<IssueSupervisionInput>,
+}
+
 /// Input of `liftSupervision`: the supervision to lift.
 #[derive(InputObject)]
 pub(crate) struct LiftSupervisionInput {
@@ -305,18 +331,23 @@ impl SupervisionMutation {
         #[graphql(desc = "The supervision to issue.")] input: IssueSupervisionInput,
     ) -> async_graphql::Result<AssignmentPayload> {
         let request = ctx.data::<Request>()?;
-        let new = acts::New {
-            kind: input.kind.into(),
-            reason: input.reason,
-            answer_by: input.answer_by.map(|day| day.0),
-            document_number: input.document_number,
-            interview: acts::Interview {
-                meeting_at: input.meeting_at.map(|at| at.0),
-                place: input.place,
-                contact: input.contact,
-            },
-        };
-        AssignmentPayload::of(acts::issue(&request.acting(), beside(&input.assignment_id), &new).await, request)
+        let (on, new) = input.read();
+        AssignmentPayload::of(acts::issue(&request.acting(), on, &new).await, request)
+    }
+
+    /// Issues supervision of several assignments, such as urging (催办) all that are overdue: all of it or none; each
+    /// item as `issueSupervision` takes it.
+    async fn issue_supervisions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The supervision to issue.")] input: IssueSupervisionsInput,
+    ) -> async_graphql::Result<AssignmentsPayload> {
+        let request = ctx.data::<Request>()?;
+        let acting = &request.acting();
+        let items: Vec<(On, acts::New)> = input.items.into_iter().map(IssueSupervisionInput::read).collect();
+        let on = items.iter().map(|(on, _)| on.assignment).collect();
+        let acts = items.iter().map(|(on, new)| acts::issue(acting, *on, new).boxed()).collect();
+        AssignmentsPayload::of(batch::all_or_none(acting, (batch::On::Assignments, on), acts).await, request)
     }
 
     /// Lifts supervision that is in force. Requires the rights to issue supervision of that kind.

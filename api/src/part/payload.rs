@@ -190,4 +190,57 @@ macro_rules! payload {
     };
 }
 
-pub(crate) use payload;
+/// Declares the payload of mutations on several objects, all of which are changed or none: the objects after the
+/// mutation in the order of the items, or the errors, and warnings.
+macro_rules! batch_payload {
+    (
+        $(#[doc = $about:literal])+
+        $name:ident {
+            $(#[doc = $words:literal])+ $field:ident: $noun:ty,
+            $(#[doc = $why:literal])+ errors,
+            $(#[doc = $beside:literal])+ warnings
+        }
+    ) => {
+        $(#[doc = $about])+
+        pub(crate) struct $name {
+            keys: Option<Vec<i64>>,
+            errors: Vec<crate::part::payload::UserError>,
+            warnings: Vec<crate::part::payload::Warning>,
+        }
+
+        impl $name {
+            /// Builds the payload from the results of the acts, in the language of the request.
+            pub(crate) fn of(
+                done: ledger::Result<Vec<ledger::work::Done>>,
+                request: &crate::context::Request,
+            ) -> async_graphql::Result<Self> {
+                let (done, errors) = crate::part::payload::outcome(done, request.language)?;
+                let keys = done.as_ref().map(|done| done.iter().map(|one| one.key).collect());
+                let warnings = done.into_iter().flatten();
+                let warnings = warnings.flat_map(|one| crate::part::payload::warnings(Some(one), request.language));
+                Ok(Self { keys, errors, warnings: warnings.collect() })
+            }
+        }
+
+        $(#[doc = $about])+
+        #[async_graphql::Object]
+        impl $name {
+            $(#[doc = $words])+
+            async fn $field(&self, ctx: &async_graphql::Context<'_>) -> Option<planner::Planned<Vec<Option<$noun>>>> {
+                crate::part::read::all_back(ctx, self.keys.as_ref()?).await
+            }
+
+            $(#[doc = $why])+
+            async fn errors(&self) -> &[crate::part::payload::UserError] {
+                &self.errors
+            }
+
+            $(#[doc = $beside])+
+            async fn warnings(&self) -> &[crate::part::payload::Warning] {
+                &self.warnings
+            }
+        }
+    };
+}
+
+pub(crate) use {batch_payload, payload};

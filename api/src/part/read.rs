@@ -106,12 +106,22 @@ pub(crate) async fn root(root: Root<'_>, selection: &Selected<'_>, request: &Req
 /// Reads the object that a mutation has written, with the fields selected in the payload. If reading fails, the field
 /// is null and the error is added to the response: the write has been committed, and the rest of the payload says so.
 pub(crate) async fn back<N: Noun>(ctx: &Context<'_>, key: i64) -> Option<Planned<N>> {
+    written(ctx, Root::One(N::table(), "id", key.into())).await.map(Planned::new)
+}
+
+/// Reads the objects that a mutation has written, in the order of their keys here, like [`back`].
+pub(crate) async fn all_back<N: Noun>(ctx: &Context<'_>, keys: &[i64]) -> Option<Planned<Vec<Option<N>>>> {
+    let rows = keys.iter().map(|key| Some((N::table(), (*key).into())));
+    written(ctx, Root::Several(rows.collect())).await.map(Planned::new)
+}
+
+/// Reads what a field of a payload selects.
+async fn written(ctx: &Context<'_>, root: Root<'_>) -> Option<String> {
     let field = Selection::read(&ctx.item.node, &ctx.query_env.fragments);
-    let root = Root::One(N::table(), "id", key.into());
     let selection = field.with(&ctx.query_env.variables);
     let read = async { self::root(root, &selection, ctx.data::<Request>()?).await };
     match read.await {
-        Ok(json) => Some(Planned::new(json)),
+        Ok(json) => Some(json),
         Err(error) => {
             ctx.add_error(placed(ctx, error));
             None

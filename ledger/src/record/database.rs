@@ -6,7 +6,7 @@
 //! ROLLBACK, which the driver takes for success. [`Transaction`] therefore remembers a failure and refuses everything
 //! that follows it.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::TryStreamExt;
 use sea_orm::prelude::async_trait;
@@ -42,8 +42,16 @@ pub async fn count_indexes<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Begins a transaction that will write.
+tokio::task_local! {
+    /// The transaction that the acts of a batch share.
+    static SHARED: Arc<Open>;
+}
+
+/// Begins a transaction that will write; within [`Transaction::share`], joins the one that is shared.
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
+    if let Ok(open) = SHARED.try_with(Arc::clone) {
+        return Ok(Transaction { open, is_part: true });
+    }
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
     begin_with(db, TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
 }
@@ -72,7 +80,8 @@ pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOpti
         }
     });
     let open = begun.await.map_err(|failure| DbErr::Custom(failure.to_string()))??;
-    Ok(Transaction { open, failure: OnceLock::new(), woken: Mutex::new(Vec::new()) })
+    let open = Open { inner: open, failure: OnceLock::new(), woken: Mutex::new(Vec::new()) };
+    Ok(Transaction { open: Arc::new(open), is_part: false })
 }
 
 /// Checks that the database can write: writes so much to a table of no other use that the database has to allocate
@@ -123,7 +132,15 @@ where
 /// same error, and nothing is written. Dropping the transaction rolls it back.
 #[derive(Debug)]
 pub struct Transaction {
-    open: DatabaseTransaction,
+    open: Arc<Open>,
+    /// Whether another transaction holds the same one open and commits it ([`Transaction::share`]).
+    is_part: bool,
+}
+
+/// What a transaction and its parts share.
+#[derive(Debug)]
+struct Open {
+    inner: DatabaseTransaction,
     /// The first failure, after which nothing may be committed.
     failure: OnceLock<DbErr>,
     /// The queues whose workers are woken once it is committed.
@@ -131,11 +148,27 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Runs an act within this transaction: what it begins is part of this transaction, and what it commits is written
+    /// when this transaction commits. What an act has written that fails is only undone by rolling back.
+    pub(crate) async fn share<T>(&self, act: impl Future<Output = T>) -> T {
+        SHARED.scope(self.open.clone(), act).await
+    }
+
+    /// Returns whether a statement has failed, so that nothing more can be done.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.open.failure.get().is_some()
+    }
+
     /// Commits. An error means that nothing was written, unless the connection was lost during the commit itself.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
-        self.open.commit().await?;
-        for queue in self.woken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if self.is_part {
+            return Ok(());
+        }
+        let unfinished = |_| DbErr::Custom("a part of the transaction has not ended".to_owned());
+        let Open { inner, woken, .. } = Arc::try_unwrap(self.open).map_err(unfinished)?;
+        inner.commit().await?;
+        for queue in woken.into_inner().unwrap_or_else(PoisonError::into_inner) {
             queue.queued.notify_one();
         }
         Ok(())
@@ -151,7 +184,7 @@ impl Transaction {
 
     /// Wakes the workers of a queue in this process once the transaction is committed.
     pub(crate) fn wake(&self, queue: &'static Queue) {
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(queue);
+        self.open.woken.lock().unwrap_or_else(PoisonError::into_inner).push(queue);
     }
 
     /// Hands each row of a statement to `take`, so that the rows are never all in memory.
@@ -161,7 +194,7 @@ impl Transaction {
         mut take: impl FnMut(R) + Send,
     ) -> Result<(), DbErr> {
         self.run(async {
-            let mut rows = self.open.stream_raw(statement).await?;
+            let mut rows = self.open.inner.stream_raw(statement).await?;
             while let Some(row) = rows.try_next().await? {
                 take(R::from_query_result(&row, "")?);
             }
@@ -170,24 +203,32 @@ impl Transaction {
         .await
     }
 
-    /// Rolls back, and waits until that is done.
+    /// Rolls back, and waits until that is done. A part makes the whole fail.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        self.open.rollback().await
+        if self.is_part {
+            let _ = self.open.failure.set(DbErr::Custom("a part of the transaction was rolled back".to_owned()));
+            return Ok(());
+        }
+        match Arc::try_unwrap(self.open) {
+            Ok(open) => open.inner.rollback().await,
+            // Dropped by the last part, it is rolled back.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Fails with the first failure, if there was one.
     fn check(&self) -> Result<(), DbErr> {
-        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+        self.open.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     /// Runs a statement, and remembers if it fails or is abandoned.
     async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
         self.check()?;
-        let abandoned = Abandoned(&self.failure);
+        let abandoned = Abandoned(&self.open.failure);
         let answer = statement.await;
         if let Err(failure) = &answer {
             // Only the first failure is kept: it is the cause of those that follow.
-            let _ = self.failure.set(failure.clone());
+            let _ = self.open.failure.set(failure.clone());
         }
         std::mem::forget(abandoned);
         answer
@@ -206,22 +247,22 @@ impl Drop for Abandoned<'_> {
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        ConnectionTrait::get_database_backend(&self.open)
+        ConnectionTrait::get_database_backend(&self.open.inner)
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.run(self.open.execute_raw(statement)).await
+        self.run(self.open.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.run(self.open.execute_unprepared(sql)).await
+        self.run(self.open.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.run(self.open.query_one_raw(statement)).await
+        self.run(self.open.inner.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.run(self.open.query_all_raw(statement)).await
+        self.run(self.open.inner.query_all_raw(statement)).await
     }
 }

@@ -10,6 +10,7 @@ mod acting;
 pub mod applicability;
 pub mod assigning;
 pub mod available;
+pub mod batch;
 pub mod card;
 pub mod case;
 pub mod case_import;
