@@ -184,7 +184,7 @@ impl<'a> Selected<'a> {
     }
 
     /// Returns all arguments that were given, with their values.
-    pub(crate) fn arguments(&self) -> Vec<(Name, Value)> {
+    pub fn arguments(&self) -> Vec<(Name, Value)> {
         let given = self.parts[0].arguments.iter();
         given.filter_map(|(name, value)| Some((name.clone(), value_of(value, self.variables)?))).collect()
     }

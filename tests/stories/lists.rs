@@ -14,6 +14,7 @@ stories!(
     what_cannot_be_exported_is_refused_clearly,
     the_example_of_the_guide_runs,
     a_page_exports_what_it_lists,
+    a_query_is_exported_by_accept,
 );
 
 /// The number of measures of the city's ledger: more than two pages of an export.
@@ -264,4 +265,70 @@ fn a_page_exports_what_it_lists(world: &World) {
     let page = server.fetch("/ledger?overdue=true", &[("cookie", &cookie)]).1;
     let page = String::from_utf8(page).unwrap();
     assert!(page.contains("ledger.csv?overdue=true"), "the page links to its export");
+}
+
+fn a_query_is_exported_by_accept(world: &World) {
+    set(world);
+    let city = office(world, "city-office", "云溪市", "990100");
+    let county = office(world, "county-office", "青坪县", "990122");
+    let server = world.serve();
+    let bearer = |token: &str| format!("Bearer {token}");
+    let ask = |token: &str, query: &str, variables: &serde_json::Value| {
+        let headers = [("content-type", "application/json"), ("accept", "text/csv"), ("accept-language", "zh")];
+        let bearer = bearer(token);
+        let headers = [&headers[..], &[("authorization", bearer.as_str())]].concat();
+        server.send(&headers, &json!({ "query": query, "variables": variables }).to_string())
+    };
+    let late = "query Late($wanted: MeasureFilter) {
+        late: measures(filter: $wanted, orderBy: [{ field: POSITION, direction: DESC }]) {
+            totalCount nodes { number ...Rest } } }
+        fragment Rest on Measure { deadline { dueOn } leadUnit { name } status }";
+    let wanted = json!({ "wanted": { "dueOn": { "isNull": false } } });
+    let given = ask(&city, late, &wanted);
+    assert_eq!((given.status, given.header("content-type")), (200, "text/csv; charset=utf-8"), "{}", given.body);
+    assert!(given.header("content-disposition").contains("measures"), "{}", given.header("content-disposition"));
+    let text = if given.body.starts_with('\u{feff}') { given.body.clone() } else { format!("\u{feff}{}", given.body) };
+    let rows = rows_of(text.as_bytes());
+    assert_eq!(
+        (rows.len(), &rows[0]),
+        (MANY + 1, &["编号", "整改时限·到期日", "牵头单位", "整改状态"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(rows[1][0], format!("{}-{MANY}", MANY.div_ceil(10)));
+    assert!(column(&rows, 3).iter().all(|status| *status == "已交办"), "{:?}", &rows[1]);
+
+    // The same query by GET; a county gets what it sees.
+    let query = "{ measures { nodes { number } } }";
+    let path = format!(
+        "/graphql?{}",
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish()
+    );
+    let county = bearer(&county);
+    let (answer, bytes) = server.fetch(&path, &[("authorization", &county), ("accept", "text/csv")]);
+    assert_eq!((answer.status, rows_of(&bytes).len()), (200, MANY / 3 + 1), "{}", answer.body);
+
+    // What has no place in one table is refused, and why.
+    for (document, why) in [
+        ("{ viewer { id } }", "viewer"),
+        ("{ measures { nodes { number } } units { nodes { name } } }", "一个列表"),
+        ("{ measures { totalCount } }", "nodes"),
+        ("{ measures(first: 5) { nodes { number } } }", "first"),
+        ("{ measures { nodes { label: number } } }", "别名"),
+        ("{ measures { nodes { assignments { nodes { status } } } } }", "分页"),
+        ("{ measures { nodes { nothing } } }", "nothing"),
+        ("mutation { signOut { isEnded } }", "一个列表"),
+    ] {
+        let refused = ask(&city, document, &json!({}));
+        assert!(refused.status == 400 && refused.body.contains(why), "{document}: {} {}", refused.status, refused.body);
+    }
+    let filter = ask(&city, "{ measures(filter: { nothing: 1 }) { nodes { number } } }", &json!({}));
+    assert_eq!(filter.status, 400, "{}", filter.body);
+    let json = server.send(
+        &[
+            ("content-type", "application/json"),
+            ("accept", "text/csv;q=0.5, application/json"),
+            ("authorization", &bearer(&city)),
+        ],
+        &json!({ "query": query }).to_string(),
+    );
+    assert!(json.header("content-type").starts_with("application/json"), "JSON is preferred");
 }

@@ -26,6 +26,7 @@ use crate::graphql::document::{self, Document, Known, Operation};
 use crate::graphql::escape;
 use crate::graphql::feed::{Begun, Feed};
 use crate::graphql::limits::{check_variables, one_by_one};
+use crate::graphql::listing::{self, Wanted};
 use crate::graphql::merging;
 use crate::graphql::params::Params;
 use crate::graphql::persisted::Persisted;
@@ -168,6 +169,16 @@ impl Engine {
         let time = if has_begun { Duration::MAX } else { self.limits.time };
         let _place = self.lanes.wait(ready.lane, time).await?;
         self.run(ready, caller).await
+    }
+
+    /// Reads what an operation asks to be exported, after the checks that answering it would make.
+    pub(crate) fn export(&self, asked: Params, caller: &Caller) -> Result<Wanted, Refused> {
+        let ready = self.prepare(asked, caller)?;
+        let Some(operation) = &ready.document.operation else {
+            let (zh, en) = ("请用 operationName 指明要导出的操作", "name the operation to export by `operationName`");
+            return Err(Refused::new(Code::BadRequest, zh, en));
+        };
+        listing::wanted(&self.types, operation, &ready.asked.variables, caller.language)
     }
 
     /// Answers the operations of a batch one after the other, after all of them have been checked. Refuses a batch in

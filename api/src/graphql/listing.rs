@@ -1,9 +1,13 @@
 //! The operation that reads a list for its export: the document with the columns of the list, each with its heading and
 //! how its values are written.
 
-use async_graphql::parser::types::{BaseType, Type};
+use async_graphql::Variables;
+use async_graphql::parser::types::{BaseType, OperationType, Type};
+use planner::{Selected, Selection};
+use serde_json::{Map, Value as Json};
 
 use crate::error::{Code, Refused};
+use crate::graphql::document::Operation;
 use crate::graphql::label;
 use crate::graphql::types::{Types, base};
 use crate::language::Language;
@@ -164,6 +168,88 @@ fn column(types: &Types, noun: &str, path: &str, language: Language) -> Result<C
         }
         object = of;
     }
+}
+
+/// What an operation asks to be exported: one list, its columns, and its filter and order.
+pub(crate) struct Wanted {
+    /// The name of the list, a root field.
+    pub(crate) list: String,
+    /// The columns, in the order of the selection.
+    pub(crate) columns: Vec<Column>,
+    /// The values of `filter` and `orderBy`, as far as they are given.
+    pub(crate) variables: Map<String, Json>,
+}
+
+/// Reads what an operation asks to be exported. Its only root field has to be a list; the fields that it selects of
+/// `nodes` become columns, and what it selects beside `nodes` is left out.
+///
+/// # Errors
+///
+/// Refuses an operation of another form, and what has no place in a table: aliases, arguments of fields, pages.
+pub(crate) fn wanted(
+    types: &Types,
+    operation: &Operation,
+    variables: &Variables,
+    language: Language,
+) -> Result<Wanted, Refused> {
+    let roots = Selection::with_all(&operation.roots, operation.root, variables);
+    let (OperationType::Query, [root]) = (operation.kind, roots.as_slice()) else {
+        return Err(unfit("text/csv 只导出含一个列表的查询", "text/csv exports a query with one root field, a list"));
+    };
+    let list = root.name();
+    let (Some(noun), Some(nodes)) = (listed(types, list), root.child("nodes")) else {
+        let (zh, en) = (format!("{list} 不是选取 nodes 的列表，不能导出"), format!("{list} is no list with `nodes`"));
+        return Err(unfit(zh, en));
+    };
+    let mut values = Map::new();
+    for (name, value) in root.arguments() {
+        if !["filter", "orderBy"].contains(&name.as_str()) {
+            let zh = format!("导出包含全部行，请去掉参数 {name}");
+            return Err(unfit(zh, format!("an export has all rows: leave out the argument {name}")));
+        }
+        let json = value.into_json().map_err(|error| unfit(format!("{name}：{error}"), format!("{name}: {error}")))?;
+        values.insert(name.to_string(), json);
+    }
+    let mut paths = Vec::new();
+    leaves(types, noun, &nodes, "", &mut paths)?;
+    if paths.is_empty() {
+        return Err(unfit("请在 nodes 中选取要导出的字段", "select the fields to export in `nodes`"));
+    }
+    let columns = columns(types, noun, Some(&paths.join(",")), language)?;
+    Ok(Wanted { list: list.to_owned(), columns, variables: values })
+}
+
+/// Collects the paths of the values that are selected on an object.
+fn leaves(
+    types: &Types,
+    object: &str,
+    selected: &Selected<'_>,
+    above: &str,
+    paths: &mut Vec<String>,
+) -> Result<(), Refused> {
+    for child in selected.children(object) {
+        let name = child.name();
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+        if child.key() != name || !child.arguments().is_empty() {
+            let zh = format!("{path}：导出的字段不能有别名或参数");
+            return Err(unfit(zh, format!("{path}: exported fields have no alias and no arguments")));
+        }
+        let of = types.of_field(object, name);
+        if types.field(of, "pageInfo").is_some() {
+            let zh = format!("{path}：分页的列表须单独导出");
+            return Err(unfit(zh, format!("{path}: a list with pages is exported by itself")));
+        }
+        if types.is_object(of) {
+            leaves(types, of, &child, &path, paths)?;
+        } else if name != "__typename" {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unfit(zh: impl Into<String>, en: impl Into<String>) -> Refused {
+    Refused::new(Code::BadRequest, zh, en)
 }
 
 /// Writes the document that reads a page of a list with these columns.

@@ -13,7 +13,7 @@ use crate::graphql::engine::{Answer, Engine, Manner};
 use crate::graphql::params::Params;
 use crate::http::response::{Media, body, refusal, refuse, respond, respond_all};
 use crate::http::state::AppState;
-use crate::http::{events, request};
+use crate::http::{events, export, request};
 
 /// `GET /graphql` and `POST /graphql`: answers a GraphQL request.
 pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
@@ -24,8 +24,8 @@ pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: 
     } else {
         Err(Refused::new(
             Code::NotAcceptable,
-            "Accept 应允许 application/graphql-response+json、application/json 或 text/event-stream",
-            "accept application/graphql-response+json, application/json or text/event-stream",
+            "Accept 应允许 application/graphql-response+json、application/json、text/event-stream 或 text/csv",
+            "accept application/graphql-response+json, application/json, text/event-stream or text/csv",
         ))
     };
     answered.unwrap_or_else(|refused| refuse(&refused, accepted.unwrap_or(Media::Json), &caller))
@@ -34,7 +34,7 @@ pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: 
 async fn answer(
     request: &HttpRequest,
     payload: web::Payload,
-    state: &AppState,
+    state: &web::Data<AppState>,
     caller: &mut Caller,
     media: Media,
 ) -> Result<HttpResponse, Refused> {
@@ -45,6 +45,13 @@ async fn answer(
             let limits = engine.limits();
             let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
             let (mut asked, is_batch) = Params::read_all(&json, engine.limits().batch)?;
+            if is_batch && media == Media::Csv {
+                return Err(Refused::new(
+                    Code::BadRequest,
+                    "text/csv 一次导出一个操作",
+                    "text/csv exports one operation",
+                ));
+            }
             if is_batch {
                 return Ok(respond_all(&answer_all(engine, asked, caller).await?));
             }
@@ -59,6 +66,9 @@ async fn answer(
             ));
         }
     };
+    if media == Media::Csv {
+        return Ok(export::of_operation(state, caller, asked).await);
+    }
     if media == Media::Events {
         let stream = state.streams.begin(caller)?;
         // Send errors of the document as an event: clients of the protocol do not read the body of an error response.

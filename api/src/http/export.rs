@@ -96,6 +96,17 @@ pub(crate) async fn export(
     given.unwrap_or_else(|why| refuse(&why, &caller))
 }
 
+/// Answers a GraphQL query for `text/csv`: the list that it selects, as a file.
+pub(crate) async fn of_operation(state: &web::Data<AppState>, caller: &Caller, asked: Params) -> HttpResponse {
+    let given = async {
+        let listing::Wanted { list, columns, variables } = state.engine.export(asked, caller)?;
+        let document = listing::document(state.engine.types(), &list, &columns);
+        let listing = Listing { name: list.clone(), document, variables, list, columns };
+        respond(state, caller, listing, TableFormat::Csv).await
+    };
+    given.await.unwrap_or_else(|why: Unserved| refuse(&why, caller))
+}
+
 /// Returns the list with a name, as it is wanted.
 fn listing_of(state: &AppState, caller: &Caller, list: String, wanted: Wanted) -> Result<Listing, Unserved> {
     let types = state.engine.types();

@@ -26,11 +26,13 @@ pub(crate) enum Media {
     Json,
     /// `text/event-stream`: each answer is an event.
     Events,
+    /// `text/csv`: the list that the query selects, as a file; errors are JSON.
+    Csv,
 }
 
 impl Media {
     /// Chooses the media type that the client prefers; of several with the same weight the first in this order: GraphQL
-    /// responses, JSON, events. None if it accepts none of them. Without an `Accept` header, it is JSON.
+    /// responses, JSON, events, CSV. None if it accepts none of them. Without an `Accept` header, it is JSON.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let given: Option<Vec<&str>> = headers.get_all(header::ACCEPT).map(|value| value.to_str().ok()).collect();
         let ranges: Vec<Range<'_>> =
@@ -46,6 +48,7 @@ impl Media {
             (Self::GraphQl, weigh("application/graphql-response+json")),
             (Self::Json, weigh("application/json").or_else(|| weigh("application/*")).or_else(|| weigh("*/*"))),
             (Self::Events, weigh("text/event-stream")),
+            (Self::Csv, weigh("text/csv")),
         ];
         let weighed = offers.into_iter().filter_map(|(media, weight)| Some((media, weight?)));
         weighed.filter(|(_, weight)| *weight > 0).min_by_key(|(_, weight)| Reverse(*weight)).map(|(media, _)| media)
@@ -54,7 +57,7 @@ impl Media {
     fn content_type(self) -> &'static str {
         match self {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
-            Self::Json | Self::Events => "application/json; charset=utf-8",
+            Self::Json | Self::Events | Self::Csv => "application/json; charset=utf-8",
         }
     }
 }
