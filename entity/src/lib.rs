@@ -50,6 +50,7 @@ pub mod region_tally;
 pub mod reminder_rule;
 pub mod responsible_party;
 pub mod round_result;
+pub mod saved_view;
 pub mod schedule;
 pub mod session;
 pub mod sign_in_code;

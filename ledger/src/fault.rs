@@ -139,6 +139,8 @@ pub enum Thing {
     Webhook,
     /// A message to another system.
     Delivery,
+    /// A view of a list that the caller has saved.
+    SavedView,
 }
 
 impl Thing {
@@ -188,6 +190,7 @@ impl Thing {
             Self::Schedule => ("没有这个定时任务", "there is no such schedule"),
             Self::Webhook => ("没有这个推送接口", "there is no such webhook"),
             Self::Delivery => ("没有这条推送", "there is no such delivery"),
+            Self::SavedView => ("没有这个视图", "there is no such view"),
         }
     }
 }

@@ -45,6 +45,7 @@ mod m20261129_000023_webhooks;
 mod m20261129_000024_holidays_of_regions;
 mod m20261129_000025_rules_of_months_and_notices;
 mod m20261129_000026_bounced_mail;
+mod m20261129_000028_saved_views;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -105,6 +106,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000024_holidays_of_regions::Migration),
             Box::new(m20261129_000025_rules_of_months_and_notices::Migration),
             Box::new(m20261129_000026_bounced_mail::Migration),
+            Box::new(m20261129_000028_saved_views::Migration),
         ]
     }
 }

@@ -179,7 +179,7 @@ const OF_ACCOUNTS: &[&str] = &[
 /// Mutations that keep the ledger, covered by `keep`, `runJob`, covered by `desk`, and those on pending imports,
 /// covered by `pending_import`; that on the rules of reminders, covered by `rules`; those on remembered decisions,
 /// covered by `decisions`; and `eraseLeader`, covered by `leaders`.
-const OF_KEEPING: [&str; 50] = [
+const OF_KEEPING: [&str; 56] = [
     "setReminderRule",
     "decideImport",
     "runImport",
@@ -193,6 +193,14 @@ const OF_KEEPING: [&str; 50] = [
     "requeueMail",
     // Covered by `administration`.
     "requeueMails",
+    // Covered by `batches`.
+    "assignMeasures",
+    "verifyCloseOuts",
+    "issueSupervisions",
+    "closeAssignments",
+    // Covered by `saved_views`.
+    "saveView",
+    "deleteView",
     "cancelMail",
     // Covered by `webhooks`.
     "createWebhook",

@@ -85,6 +85,14 @@ const SCREENS: &[(&str, &str, &str, &str)] = &[
         "/closeOuts/nodes",
     ),
     (
+        "accounts",
+        "ADMINISTRATOR",
+        "query { accounts(first: 20, filter: { isDisabled: false, email: { search: \"demo\" },
+            role: [CITY_OFFICE, LEADER] }, orderBy: [{ field: REGION }, { field: NAME }]) { totalCount
+                nodes { name email role unit { name } region { name } signedInAt validUntil } } }",
+        "/accounts/nodes",
+    ),
+    (
         "a problem with everything below it",
         "CITY_OFFICE",
         "query($problem: ID!) { problem(id: $problem) { number title goal status deadline { raw }

@@ -38,6 +38,7 @@ use crate::noun::region::Region;
 use crate::noun::responsible_party::ResponsibleParty;
 use crate::noun::round::InspectionRound;
 use crate::noun::round_result::RoundResult;
+use crate::noun::saved_view::SavedView;
 use crate::noun::schedule::{JobRun, Schedule};
 use crate::noun::search_hit::{self, SearchHit};
 use crate::noun::supervision::{Comment, SupervisionAction};
@@ -292,6 +293,14 @@ fn fields() -> Vec<Field> {
             read: Read::Own(<Delegation as Noun>::table, &["account_id", "delegate_id"]),
         },
         Field {
+            name: "savedViews",
+            description: "Views of lists that the caller has saved (我的视图), by name; empty for a caller without an \
+                          account, and for delegates.",
+            register: <Vec<SavedView> as FieldType>::register,
+            arguments: |_| Vec::new(),
+            read: Read::Own(<SavedView as Noun>::table, &["account_id"]),
+        },
+        Field {
             name: "node",
             description: "The object with a global id, of any type; null if it does not exist or the caller may not \
                           see it.",
@@ -349,6 +358,7 @@ const NODES: &[fn() -> &'static Table] = &[
     <Suppression as Noun>::table,
     <Webhook as Noun>::table,
     <WebhookDelivery as Noun>::table,
+    <SavedView as Noun>::table,
     <Schedule as Noun>::table,
     <JobRun as Noun>::table,
 ];

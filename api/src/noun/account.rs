@@ -1,14 +1,16 @@
 //! Accounts (填报人), their sessions and tokens: types, filters and mutations. Signing in is in `sign_in.rs`.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use ledger::fault::{self, Thing};
+use ledger::fault::{self, Fault, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
+use ledger::people::saved_view;
 use planner::{Condition, Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::mail::Mail;
 use crate::noun::region::{Region, SubtreeFilter};
+use crate::noun::saved_view::{DeleteViewInput, SaveViewInput, SavedView, SavedViewPayload};
 use crate::noun::sign_in::{EndSessionPayload, SignInPayload};
 use crate::noun::task::Task;
 use crate::noun::unit::{Unit, UnitFilter};
@@ -16,7 +18,7 @@ use crate::part::filter::{DateTimeFilter, RelationFilter, TextFilter, filter, on
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
-use crate::part::payload::{UserError, key_of, outcome, payload};
+use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
 use crate::part::scalar::{Date, Moment};
 
 /// Role of an account: decides what the account may see and do.
@@ -483,6 +485,34 @@ impl AccountMutation {
         SignInPayload::of(done, request)
     }
 
+    /// Saves a view of a list for the caller (我的视图), in place of the one of the same name; at most 50. Not as a
+    /// delegate.
+    async fn save_view(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The view to save.")] input: SaveViewInput,
+    ) -> async_graphql::Result<SavedViewPayload> {
+        let request = ctx.data::<Request>()?;
+        if !is_list(ctx, &input.list) {
+            let (zh, en) = (format!("没有列表 {}", input.list), format!("there is no list {}", input.list));
+            return SavedViewPayload::of(Err::<i64, _>(Fault::invalid(zh, en, &["input", "list"]).into()), request);
+        }
+        let SaveViewInput { name, list, filter, order_by, columns } = input;
+        let new = saved_view::New { name, list, filter, order_by, columns };
+        SavedViewPayload::of(saved_view::save(&request.acting(), new).await, request)
+    }
+
+    /// Deletes a view that the caller has saved.
+    async fn delete_view(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The view to delete.")] input: DeleteViewInput,
+    ) -> async_graphql::Result<DeletePayload> {
+        let request = ctx.data::<Request>()?;
+        let done = saved_view::delete(&request.acting(), key_of::<SavedView>(&input.view_id)).await;
+        DeletePayload::of(done, input.view_id, request.language)
+    }
+
     /// Creates an account. For administrators. Neither a token nor a delegate can create an administrator or set a
     /// password.
     async fn create_account(
@@ -575,6 +605,13 @@ impl AccountMutation {
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
         AccountPayload::of(erase::erase(&request.acting(), key, input.current_password.as_deref()).await, request)
     }
+}
+
+/// Returns whether a root field of the schema is a list with pages.
+fn is_list(ctx: &Context<'_>, name: &str) -> bool {
+    let types = &ctx.schema_env.registry.types;
+    let field = types.get("Query").and_then(|query| query.field_by_name(name));
+    field.is_some_and(|field| field.ty.trim_end_matches('!').ends_with("Connection"))
 }
 
 /// Returns the key of the account that an id names, or of the caller's account if no id is given.

@@ -35,6 +35,7 @@ pub(crate) mod reminder_rule;
 pub(crate) mod responsible_party;
 pub(crate) mod round;
 pub(crate) mod round_result;
+pub(crate) mod saved_view;
 pub(crate) mod schedule;
 pub(crate) mod search_hit;
 pub(crate) mod self_inspection;

@@ -6,3 +6,4 @@ pub mod delegation;
 pub mod identity;
 pub mod muted;
 pub mod policy;
+pub mod saved_view;

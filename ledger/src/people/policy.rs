@@ -681,6 +681,7 @@ impl Sight for Principal {
                 // A delegate sees no sessions.
                 "session" => owned(*role, self.own_account()),
                 "delegation" => delegations(self.account),
+                "saved_view" => mine(self.own_account()),
                 // What is remembered of imports is seen by those whose imports it answers.
                 "import_decision" => decisions(*role, place.as_ref()),
                 // The office that enters problems must be able to choose any round.
@@ -1079,9 +1080,11 @@ fn audit(role: Role, place: Option<&Place>) -> Condition {
 
 /// Returns the condition for visible sessions and tokens: the caller's own. An administrator sees all.
 fn owned(role: Role, own: Option<i64>) -> Condition {
-    if administers(role) {
-        return Condition::always();
-    }
+    if administers(role) { Condition::always() } else { mine(own) }
+}
+
+/// Returns the condition for what only the account sees that it belongs to.
+fn mine(own: Option<i64>) -> Condition {
     own.map_or_else(Condition::never, |own| Condition::Compare("account_id", "=", own.into()))
 }
 

@@ -52,13 +52,28 @@ impl Cursors {
     }
 }
 
-/// Returns the name of a list: its field with the owner's type, its filter and its order.
+/// Returns the name of a list: its field with the owner's type, its filter and its order. Filters that mean the same
+/// have the same name, however they are written.
 pub(crate) fn list(field: &str, filter: &Value, wishes: &[Wish]) -> String {
-    let mut list = format!("{field} {filter}");
+    let mut list = format!("{field} {}", plainly(filter));
     for wish in wishes {
         let _ = write!(list, " {}{}", if wish.descending { "-" } else { "+" }, wish.cell);
     }
     list
+}
+
+/// Returns a filter without nulls, with a list of one element as that element, and members in the order of their names.
+fn plainly(filter: &Value) -> Value {
+    match filter {
+        Value::Array(list) if list.len() == 1 => plainly(&list[0]),
+        Value::Array(list) => list.iter().map(plainly).collect(),
+        Value::Object(members) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            let sorted: BTreeMap<&String, Value> = given.map(|(name, value)| (name, plainly(value))).collect();
+            json!(sorted)
+        }
+        one => one.clone(),
+    }
 }
 
 /// Compares an answer with the expected one and learns the cursors in it. Numbers and moments are compared by value,

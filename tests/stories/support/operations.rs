@@ -54,6 +54,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "mailLink"),
     // The story `administration` is about it.
     ("Query", "mailContent"),
+    // The story `saved_views` is about these.
+    ("Query", "savedViews"),
     // The story `own_mail` is about these.
     ("Query", "mailSubscription"),
     ("Query", "myMailSettings"),

@@ -4,7 +4,7 @@
 
 use entity::account;
 use entity::one_time_secret;
-use entity::{delegation, identity, mail, session, unit_address};
+use entity::{delegation, identity, mail, saved_view, session, unit_address};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
@@ -52,6 +52,7 @@ pub async fn export(acting: &Acting<'_>, account: i64) -> Result<Value> {
         delegation::Entity::find().filter(either).order_by_asc(delegation::Column::Id).all(acting.db).await?;
     let opened = latest(session::Entity::find().filter(session::Column::AccountId.eq(account)), session::Column::Id);
     let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account)).all(acting.db).await?;
+    let views = saved_view::Entity::find().filter(saved_view::Column::AccountId.eq(account)).all(acting.db).await?;
     let mails = latest(mail::Entity::find().filter(mail::Column::Recipient.eq(found.email.as_str())), mail::Column::Id);
     let noted = crate::record::audit::of_chain(acting.db, &format!("account_{account}"), MOST).await?;
     let copy = json!({
@@ -72,6 +73,10 @@ pub async fn export(acting: &Acting<'_>, account: i64) -> Result<Value> {
         })).collect::<Vec<_>>(),
         "identities": identities.into_iter().map(|row| json!({
             "issuer": row.issuer, "subject": row.subject, "boundAt": row.bound_at,
+        })).collect::<Vec<_>>(),
+        "views": views.into_iter().map(|row| json!({
+            "name": row.name, "list": row.list, "filter": row.filter_json, "orderBy": row.order_json,
+            "columns": row.columns, "savedAt": row.saved_at,
         })).collect::<Vec<_>>(),
         "mails": mails.all(acting.db).await?.into_iter().map(|row| json!({
             "subject": row.subject, "state": row.state.to_value(), "createdAt": row.created_at, "sentAt": row.sent_at,
@@ -119,6 +124,7 @@ pub async fn erase(acting: &Acting<'_>, account: i64, current: Option<&str>) -> 
         .exec(&transaction)
         .await?;
     identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
+    saved_view::Entity::delete_many().filter(saved_view::Column::AccountId.eq(account)).exec(&transaction).await?;
     forget_mails(&transaction, account, &found.email, &address).await?;
     let change = account::ActiveModel {
         id: Set(account),
