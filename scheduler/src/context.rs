@@ -31,7 +31,7 @@ pub struct Context {
     /// Writes mails from templates.
     pub writer: Writer,
     /// Sends mails.
-    pub post: Post,
+    pub post: Arc<Post>,
     /// The Maildir of mails that came back, if there is one.
     pub bounce_mailbox: Option<PathBuf>,
     /// Sends messages to other systems.

@@ -1,6 +1,6 @@
-//! Empties the outbox. A run claims batches of mails, writes several at a time from what the ledger says now, sends
-//! them over several connections, and records what became of them, until nothing is due. A fault of the mail server
-//! ends the run and begins an outage, during which only probes are sent.
+//! Empties the outbox. A run claims batches of mails, each while the one before is being sent, writes several at a time
+//! from what the ledger says now, sends them over several connections, and records what became of them, until nothing is
+//! due. A fault of the mail server ends the run and begins an outage, during which only probes are sent.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +16,7 @@ use ledger::record::outage;
 use ledger::reminder::{Rules, kind_of};
 use ledger::rule::calendar;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
 use crate::mail::Unwritten;
@@ -128,6 +129,8 @@ fn time_until(moment: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
 
 /// A mail that is to be sent, and what it is written from.
 type Work = (Claimed, Arc<Batch>);
+/// Mails that were claimed together.
+type Claim = (Vec<Claimed>, Arc<Batch>);
 /// What became of a mail.
 type Outcome = (Claimed, Fate);
 
@@ -140,6 +143,8 @@ struct Run<'a> {
     /// The rules that say when digests are sent, read with the first digest.
     rules: OnceCell<Rules>,
     lease: String,
+    /// How many mails the next claim takes.
+    size: AtomicUsize,
     /// The keys of the mails that it has claimed and not settled.
     held: Mutex<HashSet<i64>>,
     /// A place for each connection. One is taken away when the server accepts no further connection.
@@ -164,6 +169,7 @@ impl<'a> Run<'a> {
             due_by,
             is_probe,
             lease: format!("{}:{}", context.token, COUNT.fetch_add(1, Ordering::Relaxed)),
+            size: AtomicUsize::new(if is_probe { 1 } else { context.post.connections() }),
             held: Mutex::default(),
             places: Semaphore::new(context.post.connections()),
             is_over: AtomicBool::new(false),
@@ -192,12 +198,15 @@ impl<'a> Run<'a> {
 
     /// Claims, sends and settles until nothing is due, or the run is over. What is being sent then is sent to its end.
     async fn go(&self) -> Result<()> {
+        let (to_hand_out, claims) = mpsc::channel::<Claim>(1);
         let (to_send, queue) = mpsc::channel::<Work>(1);
         let (done, outcomes) = mpsc::unbounded_channel::<Outcome>();
         let queue = tokio::sync::Mutex::new(queue);
         let writers = self.context.post.connections() + AHEAD;
         let sending = join_all((0..writers).map(|_| self.send_all(&queue, done.clone())));
-        let work = async { tokio::join!(self.claim_all(to_send, done), sending, self.settle_all(outcomes)) };
+        let handing_out = self.hand_out(claims, to_send);
+        let work =
+            async { tokio::join!(self.claim_all(to_hand_out, done), handing_out, sending, self.settle_all(outcomes)) };
         tokio::select! {
             _ = work => {}
             () = self.renew() => {}
@@ -246,12 +255,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Claims mails in batches and hands them on.
-    async fn claim_all(&self, to_send: mpsc::Sender<Work>, done: mpsc::UnboundedSender<Outcome>) {
-        let mut size = if self.is_probe { 1 } else { self.context.post.connections() };
+    /// Claims mails in batches and hands each on.
+    async fn claim_all(&self, to_hand_out: mpsc::Sender<Claim>, done: mpsc::UnboundedSender<Outcome>) {
         while !self.is_over() {
+            // The next batch is claimed when the one before begins to be sent, and not earlier.
+            let Ok(room) = to_hand_out.reserve().await else { return };
             let now = self.context.now();
             let moments = (self.due_by.unwrap_or(now), now);
+            let size = self.size.load(Ordering::Relaxed);
             let claimed = match delivery::claim(&self.context.db, &self.lease, moments, size).await {
                 Ok(claimed) => claimed,
                 Err(error) => return self.fail(error),
@@ -260,25 +271,33 @@ impl<'a> Run<'a> {
                 return;
             }
             self.held().extend(claimed.iter().map(|claimed| claimed.mail.id));
-            let batch = Batch::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await.map(Arc::new);
-            let began = Instant::now();
-            for claimed in claimed {
-                match &batch {
-                    Ok(batch) => _ = to_send.send((claimed, batch.clone())).await,
-                    Err(_) => _ = done.send((claimed, Fate::Waits)),
+            match Batch::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await {
+                Ok(batch) => room.send((claimed, Arc::new(batch))),
+                Err(error) => {
+                    for claimed in claimed {
+                        let _ = done.send((claimed, Fate::Waits));
+                    }
+                    return self.fail(error);
                 }
-            }
-            if let Err(error) = batch {
-                return self.fail(error);
             }
             if self.is_probe {
                 return;
             }
-            let took = began.elapsed();
+        }
+    }
+
+    /// Hands mails out to those that send them, and sizes the next claims by how long that takes.
+    async fn hand_out(&self, mut claims: mpsc::Receiver<Claim>, to_send: mpsc::Sender<Work>) {
+        while let Some((claimed, batch)) = claims.recv().await {
+            let began = Instant::now();
+            for claimed in claimed {
+                let _ = to_send.send((claimed, batch.clone())).await;
+            }
+            let (took, size) = (began.elapsed(), self.size.load(Ordering::Relaxed));
             if took > PATIENCE {
-                size = (size / 2).max(1);
+                self.size.store((size / 2).max(1), Ordering::Relaxed);
             } else if took < PATIENCE / 2 {
-                size = (size * 2).min(BATCH);
+                self.size.store((size * 2).min(BATCH), Ordering::Relaxed);
             }
         }
     }
@@ -337,7 +356,7 @@ impl<'a> Run<'a> {
         };
         let subject = message.subject.clone();
         let posted = match context.post.letter(message, (mail, &context.writer.message_id(mail)), now) {
-            Ok(letter) => self.post(&letter).await,
+            Ok(letter) => self.post(letter).await,
             Err(error) => Some(Err(error)),
         };
         Ok(match posted {
@@ -371,20 +390,21 @@ impl<'a> Run<'a> {
     }
 
     /// Sends a letter as soon as a connection is free; none if the run ends before.
-    async fn post(&self, letter: &Letter) -> Option<std::result::Result<(), PostError>> {
+    async fn post(&self, letter: Letter) -> Option<std::result::Result<(), PostError>> {
+        let letter = Arc::new(letter);
         loop {
             // Places are never closed.
             let place = self.places.acquire().await.ok()?;
             if self.is_over() {
                 return None;
             }
-            match self.context.post.send(letter).await {
+            match self.carry(letter.clone()).await {
                 Err(PostError::Crowded(why)) => {
                     tracing::info!(why, "the mail server accepts no further connection; fewer are used");
                     place.forget();
                 }
                 // A probe asks about the server, not about the mail.
-                Err(PostError::Doubtful(why)) if !self.is_probe && self.context.post.blames(letter) => {
+                Err(PostError::Doubtful(why)) if !self.is_probe && self.context.post.blames(&letter) => {
                     return Some(Err(PostError::Unavailable(why)));
                 }
                 posted => {
@@ -395,6 +415,14 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// Carries a letter to the server in a task of its own, so that it does not wait while other mails are written. The
+    /// task ends with the run.
+    async fn carry(&self, letter: Arc<Letter>) -> std::result::Result<(), PostError> {
+        let post = self.context.post.clone();
+        let carried = AbortOnDropHandle::new(tokio::spawn(async move { post.send(&letter).await })).await;
+        carried.unwrap_or_else(|failure| Err(PostError::Unavailable(format!("发送中断：{failure}"))))
     }
 
     /// Records what became of mails, as it is known.

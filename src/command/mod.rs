@@ -53,7 +53,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
         grace_days: settings.grace_days,
         retention: settings.retention(),
         writer,
-        post: settings.post()?,
+        post: Arc::new(settings.post()?),
         bounce_mailbox: settings.bounce_mailbox(),
         webhooks: settings.webhooks()?,
         audit_key: settings.audit_keys()?.current,

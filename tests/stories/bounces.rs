@@ -53,7 +53,7 @@ async fn context(world: &World, db: &DatabaseConnection, smtp: &Smtp, at: &str) 
     let links = Links::new("http://ledger.example", "{public_url}/m/{token}", LinkKey::load(db).await.unwrap());
     let post = Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap();
     Context {
-        post: post.returned_to("bounces@gov.example").unwrap(),
+        post: Arc::new(post.returned_to("bounces@gov.example").unwrap()),
         bounce_mailbox: Some(mailbox(world)),
         writer: scheduler::writer(links, Language::Zh).unwrap(),
         clock: Arc::new(move || now),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::mail;
@@ -40,7 +41,7 @@ pub(crate) fn deliver(world: &World, now: &str) -> Vec<(String, Value)> {
     let sent = block_on(async {
         let db = world.db().await;
         let context = Context {
-            post: Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap(),
+            post: Arc::new(Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap()),
             ..schedule::context(world, &db, &now.to_rfc3339())
         };
         let job = scheduler::find("deliver-mail").unwrap();

@@ -33,7 +33,7 @@ fn told(world: &World, job: &str, at: &str) -> Vec<Value> {
         let db = world.db().await;
         let links = Links::new("http://ledger.example", "{public_url}/m/{token}", LinkKey::new("story"));
         let context = Context {
-            post: Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap(),
+            post: Arc::new(Post::open(&smtp.url, "整改台账 <ledger@gov.example>").unwrap()),
             writer: scheduler::writer(links, Language::Zh).unwrap(),
             clock: Arc::new(move || now),
             ..schedule::context(world, &db, &now.to_rfc3339())

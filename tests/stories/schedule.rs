@@ -51,7 +51,7 @@ pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Cont
         writer: scheduler::writer(links(), Language::Zh).unwrap(),
         audit_key: None,
         audit_head_mail: String::new(),
-        post: Post::open(&folder, "ledger@county.example").unwrap(),
+        post: Arc::new(Post::open(&folder, "ledger@county.example").unwrap()),
         bounce_mailbox: None,
         webhooks: Webhooks::new(&["127.0.0.0/8".to_owned()], "http://ledger.example", Language::Zh).unwrap(),
         patience: scheduler::PATIENCE,

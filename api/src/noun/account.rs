@@ -5,7 +5,7 @@ use ledger::fault::{self, Fault, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
 use ledger::people::saved_view;
-use planner::{Condition, Connection, Dimension, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::mail::Mail;

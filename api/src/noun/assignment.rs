@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
 use ledger::work::{Acting, Done, On, applicability, assigning, batch, progress};
 use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Sql, noun,
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun,
 };
 
 use crate::context::Request;
