@@ -6,6 +6,10 @@
 //! `page.html` how it looks. `acts.toml` has the words of the forms of all mutations; what they take is read from the
 //! schema.
 
+// The futures of the merged GraphQL schema nest one level per merged part; only optimised builds compute the layout of
+// the whole nest.
+#![recursion_limit = "256"]
+
 mod act;
 mod asset;
 mod export;
