@@ -85,7 +85,8 @@ sbom: ## Build the program with its crate list embedded, and write the list to t
 	auditable2cdx target/release/rectify > target/rectify.cdx.json
 	@echo target/rectify.cdx.json
 
-compose-up: ## Start PostgreSQL, the API, the scheduler and a mail catcher
+compose-up: ## Start PostgreSQL, the API, the scheduler, Caddy and a catcher of mails with Docker Compose
+	test -e .env || cp .env.example .env
 	docker compose up --build --detach
 
 compose-down: ## Stop them, keeping the data

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    self, account, audit, backup, calendar, demo, dossier, evidence, export, health, import, job, mail, region, reminder,
-    statistics, unit, webhook,
+    self, account, audit, backup, calendar, demo, dossier, evidence, export, health, import, job, mail, region,
+    reminder, statistics, unit, webhook,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};

@@ -1,6 +1,6 @@
 //! Empties the outbox. A run claims batches of mails, each while the one before is being sent, writes several at a time
-//! from what the ledger says now, sends them over several connections, and records what became of them, until nothing is
-//! due. A fault of the mail server ends the run and begins an outage, during which only probes are sent.
+//! from what the ledger says now, sends them over several connections, and records what became of them, until nothing
+//! is due. A fault of the mail server ends the run and begins an outage, during which only probes are sent.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -84,11 +84,7 @@ async fn write_files<W: Write>(
     Ok(files)
 }
 
-fn begin<W: Write>(
-    zip: &mut ZipWriter<StreamWriter<W>>,
-    name: &str,
-    method: CompressionMethod,
-) -> Result<(), Failure> {
+fn begin<W: Write>(zip: &mut ZipWriter<StreamWriter<W>>, name: &str, method: CompressionMethod) -> Result<(), Failure> {
     let options = SimpleFileOptions::default().compression_method(method).large_file(true).unix_permissions(0o600);
     zip.start_file(name, options).map_err(|error| unwritten(&error))
 }
@@ -121,13 +117,12 @@ impl Backup {
             .map_err(|error| Failure::Rejected(format!("{shown} 无法读取：{error} / cannot be read")))?;
         let mut zip = ZipArchive::new(file).map_err(|error| unreadable(&error))?;
         let manifest = zip.by_name(MANIFEST).map_err(|error| unreadable(&error))?;
-        let manifest: Manifest =
-            serde_json::from_reader(manifest.take(MOST)).map_err(|error| unreadable(&error))?;
+        let manifest: Manifest = serde_json::from_reader(manifest.take(MOST)).map_err(|error| unreadable(&error))?;
         if manifest.format > FORMAT {
             let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
             return Err(Failure::Rejected(format!(
-                "备份由更新的版本 {theirs} 生成，本程序（{ours}）不能读取 / a newer version, {theirs}, made the backup; \
-                 this one ({ours}) cannot read it"
+                "备份由更新的版本 {theirs} 生成，本程序（{ours}）不能读取 / a newer version, {theirs}, made the \
+                 backup; this one ({ours}) cannot read it"
             )));
         }
         Ok(Self { zip, manifest })

@@ -1,5 +1,5 @@
-//! Moves a whole ledger: into a file (`backup`), out of it (`restore`), and from one database to another (`copy`), be it
-//! SQLite or PostgreSQL. The tables are those that the database has, so a new one needs nothing here. Every row is
+//! Moves a whole ledger: into a file (`backup`), out of it (`restore`), and from one database to another (`copy`), be
+//! it SQLite or PostgreSQL. The tables are those that the database has, so a new one needs nothing here. Every row is
 //! compared after it was written, and keys stay as they are.
 //!
 //! A backup is a zip file: `tables/NAME.jsonl` has a table with one JSON array per row, `files/…` the evidence, and

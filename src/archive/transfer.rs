@@ -185,9 +185,9 @@ impl Target {
             if !(sum.is(tally) || (sum.rows == 0 && tally.rows == 0)) {
                 let (name, rows, wanted) = (&table.name, sum.rows, tally.rows);
                 return Err(Failure::Rejected(format!(
-                    "表 {name} 写入后不一致：应为 {wanted} 行，实为 {rows} 行或内容不同；没有写入任何内容 / table {name} \
-                     differs after it was written: {wanted} rows wanted, {rows} found, or other content; nothing was \
-                     written"
+                    "表 {name} 写入后不一致：应为 {wanted} 行，实为 {rows} 行或内容不同；没有写入任何内容 / \
+                     table {name} differs after it was written: {wanted} rows wanted, {rows} found, or other content; \
+                     nothing was written"
                 )));
             }
         }

@@ -145,7 +145,8 @@ pub(crate) async fn restore(settings: &Settings, command: &Restore) -> Result<()
 
 /// Keeps the standard input in a temporary file: a backup is read from its end.
 fn from_input() -> Result<tempfile::NamedTempFile, Failure> {
-    let failed = |error: std::io::Error| Failure::Rejected(format!("标准输入无法读取：{error} / cannot read the input"));
+    let failed =
+        |error: std::io::Error| Failure::Rejected(format!("标准输入无法读取：{error} / cannot read the input"));
     let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
     std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut file).map_err(failed)?;
     file.flush().map_err(failed)?;

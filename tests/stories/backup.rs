@@ -81,7 +81,8 @@ fn a_backup_under_load_is_whole_and_can_be_restored(world: &World) {
     let server = world.serve();
     let open = "{ assignments(first: 50, filter: {status: [IN_PROGRESS]}) { nodes { id } } }";
     let nodes = server.data(open, &json!({}))["assignments"]["nodes"].clone();
-    let ids: Vec<String> = nodes.as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect();
+    let id = |node: &Value| node["id"].as_str().unwrap().to_owned();
+    let ids: Vec<String> = nodes.as_array().unwrap().iter().map(id).collect();
     let urge = "mutation ($id: ID!, $reason: String!) { issueSupervision(input: {assignmentId: $id, kind: URGE, \
                 reason: $reason}) { errors { message } } }";
     let (file, is_over) = (path(world, "ledger.zip"), AtomicBool::new(false));

@@ -7,9 +7,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OutputType};
 use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
 use ledger::work::{Acting, Done, On, applicability, assigning, batch, progress};
-use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun,
-};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
