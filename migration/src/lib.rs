@@ -49,8 +49,8 @@ mod m20261129_000028_saved_views;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryOrder, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryOrder,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::seaql_migrations;
 
@@ -148,6 +148,17 @@ pub async fn state(db: &DatabaseConnection) -> Result<State, DbErr> {
 /// Concurrent calls wait for each other: on PostgreSQL for an advisory lock, on SQLite for the write lock. Neither the
 /// wait nor a step has a time limit.
 pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let transaction = begin(db).await?;
+    let pending = pending_names(&Migrator::get_pending_migrations(&transaction).await?);
+    if !pending.is_empty() {
+        Migrator::up(&transaction, None).await?;
+    }
+    transaction.commit().await?;
+    Ok(pending)
+}
+
+/// Begins a transaction that migrates, when no other does.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -158,16 +169,11 @@ pub async fn up(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
             .execute_unprepared(&format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})"))
             .await?;
     }
-    let pending = pending_names(&Migrator::get_pending_migrations(&transaction).await?);
-    if !pending.is_empty() {
-        Migrator::up(&transaction, None).await?;
-    }
-    transaction.commit().await?;
-    Ok(pending)
+    Ok(transaction)
 }
 
 /// Returns the names of the steps that were applied, in their order.
-pub async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+pub async fn applied<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
     let rows = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
     let applied: Vec<String> = rows.into_iter().map(|row| row.version).collect();
     Ok(names().filter(|step| applied.contains(step)).collect())
@@ -179,14 +185,16 @@ pub async fn to(db: &DatabaseConnection, steps: &[String]) -> Result<bool, DbErr
     if steps.is_empty() || !names().take(steps.len()).eq(steps.iter().cloned()) {
         return Ok(false);
     }
-    let has_some = SchemaManager::new(db).has_table("seaql_migrations").await?;
-    let there = if has_some { applied(db).await?.len() } else { 0 };
+    let transaction = begin(db).await?;
+    let has_some = SchemaManager::new(&transaction).has_table("seaql_migrations").await?;
+    let there = if has_some { applied(&transaction).await?.len() } else { 0 };
     let number = |steps: usize| steps.try_into().unwrap_or(u32::MAX);
     if there < steps.len() {
-        Migrator::up(db, Some(number(steps.len() - there))).await?;
+        Migrator::up(&transaction, Some(number(steps.len() - there))).await?;
     } else if there > steps.len() {
-        Migrator::down(db, Some(number(there - steps.len()))).await?;
+        Migrator::down(&transaction, Some(number(there - steps.len()))).await?;
     }
+    transaction.commit().await?;
     Ok(true)
 }
 

@@ -255,7 +255,9 @@ async fn last_key(db: &DatabaseTransaction, table: &Table) -> Result<Option<i64>
         _ => format!("SELECT seq AS last FROM sqlite_sequence WHERE name = '{name}'"),
     };
     let row = db.query_one_raw(Statement::from_string(backend, text)).await?;
-    row.map_or(Ok(None), |row| row.try_get("", "last"))
+    let last: Option<i64> = row.map_or(Ok(None), |row| row.try_get("", "last"))?;
+    // SQLite notes a 0 where all keys were taken back.
+    Ok(last.filter(|last| *last > 0))
 }
 
 async fn set_last_key(db: &DatabaseTransaction, table: &Table, last: i64) -> Result<(), DbErr> {

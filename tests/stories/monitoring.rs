@@ -163,3 +163,30 @@ fn the_figures_are_those_that_the_documentation_lists(world: &World) {
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }
 }
+
+/// The files of `deploy` name figures that exist, and Prometheus takes them.
+#[test]
+fn dashboard_and_alerts_are_of_figures_that_exist() {
+    let documented = include_str!("../../docs/monitoring.md");
+    let files = [
+        include_str!("../../deploy/alerts.yml"),
+        include_str!("../../deploy/alerts.test.yml"),
+        include_str!("../../deploy/grafana/rectify.json"),
+    ];
+    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    for name in files.iter().flat_map(|file| file.split(|letter| !is_name(letter))) {
+        if !name.starts_with("rectify_") && !name.starts_with("process_") {
+            continue;
+        }
+        let family = ["_bucket", "_count", "_sum"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+        let is_listed = [name, family].iter().any(|name| documented.contains(&format!("`{name}`")));
+        assert!(is_listed, "{name} is not in docs/monitoring.md");
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+    for arguments in [&["check", "config", "prometheus.yml"] as &[&str], &["test", "rules", "alerts.test.yml"]] {
+        // Where it is installed.
+        if let Ok(ran) = Command::new("promtool").args(arguments).current_dir(folder).output() {
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+        }
+    }
+}
