@@ -25,6 +25,8 @@ use crate::mail::post::{Letter, PostError};
 
 /// The most mails of one claim.
 const BATCH: usize = 64;
+/// How many mails the first claim takes for each connection: few, for it is not known yet how fast the server is.
+const FIRST: usize = 4;
 /// How long a batch may take to be sent, so that a notice which is queued meanwhile waits no longer. The next batches
 /// are smaller or larger accordingly.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -169,7 +171,7 @@ impl<'a> Run<'a> {
             due_by,
             is_probe,
             lease: format!("{}:{}", context.token, COUNT.fetch_add(1, Ordering::Relaxed)),
-            size: AtomicUsize::new(if is_probe { 1 } else { context.post.connections() }),
+            size: AtomicUsize::new(if is_probe { 1 } else { (context.post.connections() * FIRST).min(BATCH) }),
             held: Mutex::default(),
             places: Semaphore::new(context.post.connections()),
             is_over: AtomicBool::new(false),
