@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::scene::MeasureScene;
+use crate::screens::sign_in;
 use crate::support::{Server, World, stories};
 
 stories!(
     measures_are_assigned_together_or_not_at_all,
     applications_are_verified_and_closed_together,
     everything_overdue_is_urged_at_once,
+    an_item_of_a_batch_takes_no_more_statements_than_the_act_alone,
 );
 
 /// Executes a mutation on several objects, and returns its payload.
@@ -147,4 +149,27 @@ fn everything_overdue_is_urged_at_once(world: &World) {
     assert_eq!(issue(&items)["errors"], json!([]));
     assert_eq!(issued(), json!(items.len()));
     assert!(scene.mails("urged") + scene.mails("催办") > 0);
+}
+
+fn an_item_of_a_batch_takes_no_more_statements_than_the_act_alone(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let city = sign_in(&server, "CITY_OFFICE");
+    let open = "{ assignments(first: 23, filter: { status: [ASSIGNED, IN_PROGRESS] }) { nodes { id } } }";
+    let open = server.data_as(&city, open, &json!({}))["assignments"]["nodes"].clone();
+    let urge = |one: &Value| json!({ "assignmentId": one["id"], "kind": "URGE", "reason": "请抓紧办理。" });
+    let items: Vec<Value> = open.as_array().unwrap().iter().map(urge).collect();
+    assert_eq!(items.len(), 23, "{open}");
+    let counted = |act: &dyn Fn() -> Value| {
+        let before = server.statements();
+        assert_eq!(act()["errors"], json!([]));
+        server.statements() - before
+    };
+    let single = "mutation($input: IssueSupervisionInput!) { issueSupervision(input: $input) {
+        assignment { id version } errors { message } } }";
+    let one = counted(&|| server.data_as(&city, single, &json!({ "input": items[0] }))["issueSupervision"].clone());
+    let of = |items: &[Value]| counted(&|| batch(&server, &city, "issueSupervisions", "assignments", items));
+    let (two, twenty) = (of(&items[1..3]), of(&items[3..23]));
+    assert!(two <= 2 * one && twenty <= 20 * one, "1: {one}, 2: {two}, 20: {twenty}");
+    assert!(twenty <= 10 * two, "each further item costs no more: 2: {two}, 20: {twenty}");
 }

@@ -672,6 +672,7 @@ fn once_somebody_has_an_account_nobody_comes_in_without_one(world: &World) {
         "setPasswordWithLink",
         "installation",
         "demoAccounts",
+        "notices",
         "publicNotices",
         "mailLink",
         "acknowledgeMail",

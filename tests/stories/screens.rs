@@ -131,10 +131,142 @@ const SCREENS: &[(&str, &str, &str, &str)] = &[
             groups(by: [REGION]) { keys { label code } aggregate { quantities { label unit done target } } } } }",
         "/assignments/aggregate/quantities",
     ),
+    (
+        "the wall: figures by county on a map",
+        "CITY_OFFICE",
+        "query { statistics(by: COUNTY) { isCutOff total { all } rows { key label code all completed overdue
+            completionRate overdueRate } } }",
+        "/statistics/rows",
+    ),
+    (
+        "ranking by lead and by answering unit, with rates",
+        "CITY_OFFICE",
+        "query { lead: statistics(by: LEAD_UNIT) { rows { rank label completionRate onTimeRate } }
+            answering: statistics(by: UNIT, count: ASSIGNMENTS) { rows { rank label all completionRate overdueRate
+                checkCompletionRate } } }",
+        "/answering/rows",
+    ),
+    (
+        "a calendar of deadlines, steps, extensions, notices, answers and cases",
+        "CITY_OFFICE",
+        "query($from: Date!, $until: Date!) {
+            measures(first: 100, filter: { dueOn: { gte: $from, lte: $until } }, orderBy: [{ field: DUE_ON }]) {
+                nodes { number content deadline { dueOn } } }
+            milestones(first: 100, filter: { dueOn: { gte: $from, lte: $until }, isDue: true }) { totalCount
+                nodes { label dueOn isCompleted measure { number content status } problem { title } } }
+            deadlineChanges(filter: { newDueOn: { gte: $from, lte: $until } }) { nodes { newDueOn state } }
+            closeOuts(filter: { noticeUntil: { gte: $from, lte: $until } }) { nodes { noticeUntil state } }
+            supervisionActions(filter: { answerBy: { gte: $from, lte: $until } }) { nodes { answerBy kind } }
+            inspectionCases(filter: { dueOn: { gte: $from, lte: $until } }) { nodes { number dueOn state } } }",
+        "/measures/nodes",
+    ),
+    (
+        "a person's notification settings",
+        "CITY_OFFICE",
+        "query { viewer { email language hasCalendar } myMailSettings { kind isMuted } }",
+        "/myMailSettings",
+    ),
+    (
+        "the administrator's mail log",
+        "ADMINISTRATOR",
+        "query { mails(first: 20, filter: { kind: { in: [\"overdue\"] } }, orderBy: [{ field: CREATED_AT,
+            direction: DESC }]) { totalCount groups(by: [STATE]) { keys { key label } aggregate { count } }
+                nodes { kind to subject state attempts lastError createdAt unit { name } } } }",
+        "/mails/nodes",
+    ),
+    (
+        "two quarters side by side",
+        "CITY_OFFICE",
+        "query { then: statistics(by: REGION, asOf: \"2026-06-30\") { rows { key label all overdue } }
+            now: statistics(by: REGION, asOf: \"2026-09-30\") { rows { key label all overdue } } }",
+        "/now/rows",
+    ),
+    (
+        "one search box over everything",
+        "CITY_OFFICE",
+        "query { search(text: \"整改\", first: 10) { totalCount groups(by: [KIND]) { keys { key label }
+            aggregate { count } } nodes { kind rank snippet objectId } } }",
+        "/search/nodes",
+    ),
+    (
+        "who reported nothing this month",
+        "CITY_OFFICE",
+        "query { monthlyAccounts(first: 50, orderBy: [{ field: MISSING, direction: DESC }]) { totalCount
+            groups(by: [STATE]) { keys { key label } aggregate { count } }
+            nodes { unit { name isReachable } region { name } owedCount missing(first: 3) { nodes {
+                measure { number } } } } } }",
+        "/monthlyAccounts/groups",
+    ),
+    (
+        "bulletin of cases by county",
+        "CITY_OFFICE",
+        "query { inspectionCases { groups(by: [REGION, STATE]) { keys { key label code } aggregate { count } } } }",
+        "/inspectionCases/groups",
+    ),
+    (
+        "an account to edit",
+        "ADMINISTRATOR",
+        "query($account: ID!) { account(id: $account) { version name phone email role unit { id name } region { id }
+            validUntil isDisabled } units(first: 50, orderBy: [{ field: NAME }]) { nodes { id name } }
+            enumLabels(names: [\"Role\"]) { values { value label description } } }",
+        "/units/nodes",
+    ),
+    (
+        "trend over twelve months",
+        "LEADER",
+        "query { monthlyStatistics(months: 12) { asOf total { all completed overdue completionRate } } }",
+        "/monthlyStatistics",
+    ),
+    (
+        "public notices",
+        "",
+        "query { notices(first: 20, filter: { text: { search: \"整改\" }, regionCode: { startsWith: \"99\" },
+            noticeFrom: { gte: \"2020-01-01\" } }, orderBy: [{ field: NOTICE_UNTIL, direction: DESC }]) {
+                totalCount groups(by: [ROUND, REGION]) { keys { label } aggregate { count } }
+                nodes { unit region problem notice contact noticeFrom noticeUntil isOpen closedOn }
+                pageInfo { hasNextPage endCursor } } }",
+        "/notices/nodes",
+    ),
+    (
+        "inbox, what nobody has acknowledged",
+        "RESPONSIBLE_UNIT",
+        "query { viewer { inbox(first: 20, filter: { acknowledgedAt: { isNull: true } },
+            orderBy: [{ field: CREATED_AT, direction: DESC }]) { totalCount
+                nodes { id subject kind createdAt items { dueOn measure { number content } } } } } }",
+        "/viewer/inbox/nodes",
+    ),
+    (
+        "which buttons to show",
+        "CITY_OFFICE",
+        "query($measure: ID!) { measure(id: $measure) { version availableActions { action mutation label isAvailable
+            isPermitted reason } } }",
+        "/measure/availableActions",
+    ),
+    (
+        "region tree",
+        "CITY_OFFICE",
+        "query { regions(first: 200, filter: { level: [PROVINCE, PREFECTURE, COUNTY] }) { nodes { id name code level
+            parent { id } children(first: 1) { totalCount } } } }",
+        "/regions/nodes",
+    ),
+    (
+        "rounds by year",
+        "CITY_OFFICE",
+        "query { inspectionRounds(first: 50) { groups(by: [YEAR]) { keys { key } aggregate { count } }
+            nodes { name kind feedbackOn problems { totalCount } measures { totalCount } } } }",
+        "/inspectionRounds/groups",
+    ),
+    (
+        "all that is overdue, urged at once",
+        "CITY_OFFICE",
+        "mutation($urged: [IssueSupervisionInput!]!) { issueSupervisions(input: { items: $urged }) {
+            assignments { id version } errors { code message path } warnings { code } } }",
+        "/issueSupervisions/assignments",
+    ),
 ];
 
 /// Signs in as the person of the demo with a role, and returns the token.
-fn sign_in(server: &Server, role: &str) -> String {
+pub(crate) fn sign_in(server: &Server, role: &str) -> String {
     let accounts = server.data("{ demoAccounts { accountId role } }", &json!({}))["demoAccounts"].clone();
     let account = accounts.as_array().unwrap().iter().find(|account| account["role"] == role).unwrap();
     let entered = "mutation($account: ID!) { signInAsDemo(accountId: $account) { token } }";
@@ -146,16 +278,28 @@ fn sign_in(server: &Server, role: &str) -> String {
 
 fn every_work_screen_is_one_request(world: &World) {
     world.done(&["demo"]);
+    for job in ["overdue", "due-soon", "quarterly-self-inspection"] {
+        world.done(&["job", "run", job]);
+    }
     let server = world.serve();
     let city = sign_in(&server, "CITY_OFFICE");
     object(&server, &city);
     let ids = "{ auditEntries(first: 200) { nodes { measure { id problem { id } } } } }";
     let entries = server.data_as(&city, ids, &json!({}))["auditEntries"]["nodes"].clone();
     let entry = entries.as_array().unwrap().iter().find(|entry| !entry["measure"].is_null()).unwrap();
-    let variables = json!({ "measure": entry["measure"]["id"], "problem": entry["measure"]["problem"]["id"] });
+    let late = "{ assignments(first: 100, filter: { isOverdue: true }) { nodes { id } } }";
+    let late = server.data_as(&city, late, &json!({}))["assignments"]["nodes"].clone();
+    let urge = |of: &Value| json!({ "assignmentId": of["id"], "kind": "URGE", "reason": "已逾期，请抓紧办理。" });
+    let urged: Vec<Value> = late.as_array().unwrap().iter().map(urge).collect();
+    let account = server.data_as(&city, "{ viewer { id } }", &json!({}))["viewer"]["id"].clone();
+    let variables = json!({ "measure": entry["measure"]["id"], "problem": entry["measure"]["problem"]["id"],
+        "from": "2022-01-01", "until": "2028-12-31", "account": account, "urged": urged });
     for (what, role, document, list) in SCREENS {
-        let token = sign_in(&server, role);
-        let data = server.data_as(&token, document, &variables);
+        // Public notices are read without signing in.
+        let data = match *role {
+            "" => server.data(document, &variables),
+            role => server.data_as(&sign_in(&server, role), document, &variables),
+        };
         let shown = data.pointer(list).and_then(Value::as_array).unwrap_or_else(|| panic!("{what}: {data}"));
         assert!(!shown.is_empty(), "{what}: {data}");
     }

@@ -66,8 +66,8 @@ pub(crate) struct Engine {
 
 /// The answer to an operation.
 pub(crate) enum Answer {
-    /// The body of a response without errors, as JSON.
-    Json(String),
+    /// The body of a response without errors, as JSON, and for how many seconds caches may keep it.
+    Json(String, i32),
     /// A response of the library, with its errors completed for the caller.
     Response(Response),
 }
@@ -335,7 +335,7 @@ impl Engine {
             && (ready.is_known || self.validates(&ready, caller).await)
             && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, ready.lane)).await
         {
-            return Ok(Answer::Json(json));
+            return Ok(Answer::Json(json, ready.max_age()));
         }
         if ready.changes()
             && let Some(operation) = &ready.document.operation

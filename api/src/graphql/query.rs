@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use async_graphql::parser::types::Field as Syntax;
-use async_graphql::registry::{MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
+use async_graphql::registry::{Deprecation, MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
 use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
 };
 use ledger::rule::calendar::Month;
 use planner::{
-    Bilingual, Condition, Connection, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root, Selected,
-    Selection, Table, argument, field, object, page_arguments, register_page_arguments,
+    Bilingual, Condition, Connection, DEFAULT_PAGE, FieldType, Listed, MAX_PAGE, Noun, PageArguments, Planned, Root,
+    Selected, Selection, Table, argument, field, object, page_arguments, page_size, register_page_arguments,
 };
 
 use crate::context::Request;
@@ -30,9 +30,11 @@ use crate::noun::extension::DeadlineChange;
 use crate::noun::import_decision::ImportDecision;
 use crate::noun::mail::{Mail, MailOutage};
 use crate::noun::measure::Measure;
+use crate::noun::milestone::Milestone;
 use crate::noun::monthly_account::{self, MonthlyAccount};
 use crate::noun::problem::Problem;
 use crate::noun::progress_report::ProgressReport;
+use crate::noun::public_notice::{self, PublicNotice};
 use crate::noun::published_figure::PublishedFigure;
 use crate::noun::region::Region;
 use crate::noun::responsible_party::ResponsibleParty;
@@ -68,6 +70,8 @@ enum Read {
     OfMonth(fn() -> &'static Table, PageArguments),
     /// A page of what contains the words of the argument `text`.
     Search,
+    /// The newest public notices, without pages.
+    Newest,
     /// All rows of a noun, without pages.
     All(fn() -> &'static Table),
     /// The rows of a noun that have the caller's account in one of these columns, without pages.
@@ -164,6 +168,10 @@ fn fields() -> Vec<Field> {
         one::<Assignment>(
             "assignment",
             "The assignment with a global id; null if it does not exist or the caller may not see it.",
+        ),
+        many::<Milestone>(
+            "milestones",
+            "Dated steps of deadlines (分步时限) of problems and measures that the caller may see, by default by date.",
         ),
         many::<ProgressReport>(
             "progressReports",
@@ -300,6 +308,24 @@ fn fields() -> Vec<Field> {
             arguments: |_| Vec::new(),
             read: Read::Own(<SavedView as Noun>::table, &["account_id"]),
         },
+        many::<PublicNotice>(
+            "notices",
+            "Close-out notices that were made public (公示), by default the newest first. Works without sign-in.",
+        ),
+        Field {
+            name: "publicNotices",
+            description: "Lists the close-out notices that were made public, newest first. Works without sign-in.",
+            register: <Vec<PublicNotice> as FieldType>::register,
+            arguments: |registry| {
+                let first = "Number of notices to return, 0 to 200.";
+                let after = "Return only notices that follow the one with this id.";
+                vec![
+                    argument::<i32>(registry, "first", first, Some("50")),
+                    argument::<Option<ID>>(registry, "after", after, None),
+                ]
+            },
+            read: Read::Newest,
+        },
         Field {
             name: "node",
             description: "The object with a global id, of any type; null if it does not exist or the caller may not \
@@ -325,6 +351,23 @@ fn fields() -> Vec<Field> {
             read: Read::Nodes,
         },
     ]
+}
+
+/// The planned root fields that others have replaced, with the reason that the schema gives.
+const DEPRECATED: &[(&str, &str)] =
+    &[("publicNotices", "Use `notices`, which has pages, a total, a filter and an order.")];
+
+/// Returns a planned root field for the schema.
+fn described(root: &Field, registry: &mut Registry) -> MetaField {
+    let ty = (root.register)(registry);
+    let arguments = (root.arguments)(registry);
+    let described = field(root.name, root.description, ty, arguments);
+    match DEPRECATED.iter().find(|(name, _)| *name == root.name) {
+        Some((_, reason)) => {
+            MetaField { deprecation: Deprecation::Deprecated { reason: Some((*reason).to_owned()) }, ..described }
+        }
+        None => described,
+    }
 }
 
 /// The tables of all nouns that have a global id.
@@ -414,14 +457,7 @@ impl OutputType for Reads {
 
     fn create_type_info(registry: &mut Registry) -> String {
         object::<Self>(registry, "The planned fields of the query root.", None, |registry| {
-            fields()
-                .iter()
-                .map(|root| {
-                    let ty = (root.register)(registry);
-                    let arguments = (root.arguments)(registry);
-                    field(root.name, root.description, ty, arguments)
-                })
-                .collect()
+            fields().iter().map(|root| described(root, registry)).collect()
         })
     }
 
@@ -501,7 +537,17 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
         Read::Search => {
             let (condition, word) = search_hit::searched(&id("text").unwrap_or_default())?;
             let found = Root::Found(<SearchHit as Noun>::table(), page_arguments::<SearchHit>(), condition);
-            return read::statement_about(word, found, root, request).map(Plan::Statement);
+            return read::statement_with([("search", word.into())], found, root, request).map(Plan::Statement);
+        }
+        Read::Newest => {
+            let most = match root.argument("first") {
+                Some(Value::Number(first)) => {
+                    page_size("first", &first).map_err(|refusal| coded(Code::BadUserInput, refusal.0))?
+                }
+                _ => DEFAULT_PAGE,
+            };
+            let (rows, facts) = public_notice::page(most, id("after").as_deref())?;
+            return read::statement_with(facts, rows, root, request).map(Plan::Statement);
         }
         Read::Many(table, arguments) => Some(Root::Many(table(), *arguments)),
         Read::All(table) => Some(Root::List(table())),

@@ -23,6 +23,7 @@ const PUBLIC: &[&str] = &[
     "setPasswordWithLink",
     "installation",
     "demoAccounts",
+    "notices",
     "publicNotices",
     "mailLink",
     "acknowledgeMail",
@@ -33,7 +34,7 @@ const PUBLIC: &[&str] = &[
 const LIMITED: &[&str] = &["enrolSecondFactor", "confirmSecondFactor", "signOut"];
 
 /// The public root fields whose answer is the same for all callers.
-const SHARED: &[&str] = &["__typename", "publicNotices"];
+const SHARED: &[&str] = &["__typename", "notices", "publicNotices"];
 /// For how many seconds caches may keep an answer that is the same for all callers.
 pub(crate) const SHARED_FOR: i32 = 60;
 

@@ -11,7 +11,7 @@ use crate::noun::briefing::BriefingQuery;
 use crate::noun::calendar::{CalendarMutation, CalendarQuery};
 use crate::noun::case::CaseMutation;
 use crate::noun::check::CheckMutation;
-use crate::noun::close_out::{CloseOutMutation, PublicNoticeQuery};
+use crate::noun::close_out::CloseOutMutation;
 use crate::noun::delegation::DelegationMutation;
 use crate::noun::enum_label::EnumLabelQuery;
 use crate::noun::extension::ExtensionMutation;
@@ -48,7 +48,6 @@ pub(crate) struct Query(
     BriefingQuery,
     SignInQuery,
     IdentityQuery,
-    PublicNoticeQuery,
     CalendarQuery,
     ReminderRuleQuery,
     SelfInspectionQuery,

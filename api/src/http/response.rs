@@ -127,6 +127,7 @@ pub(crate) fn respond(answer: Answer, media: Media, manner: Manner) -> HttpRespo
         Answer::Response(response) if manner == Manner::Safe && response.errors.is_empty() => {
             response.cache_control.max_age
         }
+        Answer::Json(_, max_age) if manner == Manner::Safe => *max_age,
         _ => 0,
     };
     let keeping = if max_age > 0 { format!("public, max-age={max_age}") } else { "no-store".to_owned() };
@@ -182,7 +183,7 @@ pub(crate) fn respond_all(answers: &[String]) -> HttpResponse {
 /// Renders an answer as JSON, and returns whether its errors are request errors, in which case it has no `data`.
 pub(crate) fn body(answer: Answer) -> (String, bool) {
     let response = match answer {
-        Answer::Json(json) => return (json, false),
+        Answer::Json(json, _) => return (json, false),
         Answer::Response(response) => response,
     };
     for error in &response.errors {

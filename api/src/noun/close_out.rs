@@ -1,13 +1,12 @@
 //! Close-out (销号): its cycles, the objections to its public notices, and the mutations from application to decision.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
 use ledger::work::{On, batch, close_out as acts};
-use planner::{Bilingual, Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun, page_size};
+use planner::{Condition, Dimension, Kind, Link, Noun, SortKey, SortType, noun};
 
 use crate::context::Request;
-use crate::error::{Code, coded, masked};
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter, AssignmentPayload, AssignmentsPayload, beside, on};
 use crate::part::action::{self, AvailableAction};
@@ -101,7 +100,7 @@ noun! {
     /// What can be done to it, and whether the caller may do it now; those that are not available say why.
     availableActions: Vec<AvailableAction> =
         Kind::Finished(|sql, close_out| available::facts(sql, Subject::CloseOut, close_out), action::CLOSE_OUT);
-    /// Since when the notice is public on the internet, where `publicNotices` lists it without sign-in; null while it
+    /// Since when the notice is public on the internet, where `notices` lists it without sign-in; null while it
     /// is not public.
     disclosedAt: Option<Moment> = Kind::Column("disclosed_at");
     /// Assignment (责任分解) that this cycle is to close.
@@ -282,80 +281,6 @@ pub(crate) struct DiscloseCloseOutInput {
     is_public: bool,
 }
 
-/// A close-out notice that anyone may read without signing in.
-#[derive(SimpleObject)]
-pub(crate) struct PublicNotice {
-    /// Id of the notice, such as `notice_12`, for `after`. A notice is no `Node`, so `node` does not resolve the id:
-    /// callers without an account read notices, and `node` serves accounts only.
-    id: ID,
-    /// Name of the inspection round (督察轮次).
-    round: String,
-    /// Title of the problem (反馈问题).
-    problem: String,
-    /// Number of the measure as printed, such as `12-02`; null where none is printed.
-    number: Option<String>,
-    /// Text of the measure (整改措施).
-    content: String,
-    /// Name of the unit that answers for the assignment.
-    unit: String,
-    /// Name of the region (行政区) of that unit.
-    region: String,
-    /// Text of the public notice.
-    notice: String,
-    /// Office that takes objections to the notice, and how to reach it.
-    contact: String,
-    /// First day of the public notice, a local date.
-    notice_from: Date,
-    /// Last day of the public notice, a local date.
-    notice_until: Date,
-    /// Local date on which the assignment was closed; null before that.
-    closed_on: Option<Date>,
-}
-
-/// Queries for public notices.
-#[derive(Default)]
-pub(crate) struct PublicNoticeQuery;
-
-#[Object]
-impl PublicNoticeQuery {
-    /// Lists the close-out notices that were made public, newest first. Works without sign-in.
-    async fn public_notices(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Number of notices to return, 0 to 200.", default = 50)] first: i32,
-        #[graphql(desc = "Return only notices that follow the one with this id.")] after: Option<ID>,
-    ) -> async_graphql::Result<Vec<PublicNotice>> {
-        let request = ctx.data::<Request>()?;
-        let most = page_size("first", &first.into()).map_err(|refusal| coded(Code::BadUserInput, refusal.0))?;
-        let place = |id: ID| {
-            id.strip_prefix("notice_").and_then(|key| key.parse().ok()).ok_or_else(|| {
-                let (zh, en) = (
-                    format!("`after: {}` 不是公示的编号", *id),
-                    format!("`after: {}` is not the id of a public notice", *id),
-                );
-                coded(Code::BadUserInput, Bilingual::new(zh, en))
-            })
-        };
-        let before = after.map(place).transpose()?;
-        let found = acts::public(&request.db, before, most).await.map_err(|failure| masked(&failure))?;
-        let shown = |one: acts::Public| PublicNotice {
-            id: ID(format!("notice_{}", one.id)),
-            round: one.round,
-            problem: one.problem,
-            number: one.number,
-            content: one.content,
-            unit: one.unit,
-            region: one.region,
-            notice: one.notice,
-            contact: one.contact,
-            notice_from: Date(one.notice_from),
-            notice_until: Date(one.notice_until),
-            closed_on: one.closed_on.map(Date),
-        };
-        Ok(found.into_iter().map(shown).collect())
-    }
-}
-
 /// Returns the assignments that the items of a batch are on.
 fn assignments(items: &[(On, String)]) -> (batch::On, Vec<Option<i64>>) {
     (batch::On::Assignments, items.iter().map(|(on, _)| on.assignment).collect())
@@ -504,7 +429,7 @@ impl CloseOutMutation {
         AssignmentPayload::of(acts::reopen(&request.acting(), on, &input.reason).await, request)
     }
 
-    /// Makes the notice of the newest close-out cycle public, so that `publicNotices` lists it without sign-in, or
+    /// Makes the notice of the newest close-out cycle public, so that `notices` lists it without sign-in, or
     /// withdraws it. A notice can be made public while the cycle is `PUBLICISED` or `CLOSED`. Restricted to the
     /// regional office.
     async fn disclose_close_out(

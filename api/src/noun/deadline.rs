@@ -2,7 +2,7 @@
 
 use crate::part::scalar::Date;
 use async_graphql::Enum;
-use planner::{Kind, Link, SortKey, SortType, noun};
+use planner::{Kind, SortKey, SortType, noun};
 use sea_orm::Value;
 
 /// Sort key of lists ordered by deadline. Rows without a date carry 9999-12-31 there, so they come last.
@@ -78,20 +78,3 @@ noun! {
     /// without a date. Null for a deadline that is only ongoing or not printed; such an item is never overdue.
     overdueAfter: Option<Date> = Kind::Column("due_by");
 }
-
-noun! {
-    /// One dated step of a deadline that names several dates.
-    pub(crate) Milestone from "milestone" {
-        order: &[SortKey::column("{t}.position", "position", SortType::Integer)],
-        total: None
-    }
-    /// What is due on the date, such as `5A级、4A级景区`; `整体` where the deadline does not say.
-    label: String = Kind::Column("label");
-    /// Local date on which the step is due.
-    dueOn: Date = Kind::Column("due_on");
-}
-
-/// Link from a problem to the milestones of its deadline.
-pub(crate) const OF_PROBLEM: Link = Link::Column("problem_id");
-/// Link from a measure to the milestones of its deadline.
-pub(crate) const OF_MEASURE: Link = Link::Column("measure_id");

@@ -10,7 +10,7 @@ use crate::noun::account::{Account, AccountFilter};
 use crate::noun::assignment::{Assignment, AssignmentPayload, beside};
 use crate::noun::measure::{Measure, MeasureFilter};
 use crate::part::action::{self, AvailableAction};
-use crate::part::filter::{RelationFilter, filter, one_of};
+use crate::part::filter::{DateFilter, RelationFilter, filter, one_of};
 use crate::part::group::dated;
 use crate::part::order::order;
 use crate::part::payload::key_of;
@@ -95,6 +95,8 @@ filter! {
         /// The deadline change is in one of these workflow states.
         state: Vec<DeadlineChangeState> =
             |states| one_of::<_, entity::deadline_change::DeadlineChangeState>("state", states),
+        /// Condition on the latest date of the new deadline.
+        new_due_on: DateFilter = |day| day.condition("new_due_on"),
         /// Condition on the measure whose deadline changes.
         measure: RelationFilter<MeasureFilter> = |measure| measure.condition("measure_id", <Measure as Noun>::table()),
         /// Condition on the account that requested the change.

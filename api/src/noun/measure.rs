@@ -15,9 +15,10 @@ use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::noun::audit::AuditEntry;
 use crate::noun::check::{CheckInterval, CheckKind, CheckPlan};
-use crate::noun::deadline::{self, DUE_ORDER, Deadline, Milestone, OF_MEASURE, Pace, StatedPace};
+use crate::noun::deadline::{self, DUE_ORDER, Deadline, Pace, StatedPace};
 use crate::noun::extension::DeadlineChange;
 use crate::noun::leader::{self, MeasureLeader, MeasureLeaderInput};
+use crate::noun::milestone::{Milestone, OF_MEASURE};
 use crate::noun::problem::{Problem, ProblemFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::responsible_party::{ResponsibleParty, Selector};
@@ -136,7 +137,7 @@ noun! {
     /// Latest date of the deadline in the plan, a local date, before extensions (延期) of single assignments;
     /// `deadline.dueOn` is the latest of the assignments' deadlines. Null when the deadline names no date.
     plannedDueOn: Option<Date> = Kind::Column("plan_due_on");
-    /// Dated steps of a deadline that names several dates; otherwise empty.
+    /// Dated steps of a deadline that names several dates, by date; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_MEASURE);
     /// Workflow status: the least advanced of the measure's assignments, or, without assignments, the status that the
     /// ledger states.

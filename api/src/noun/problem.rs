@@ -14,8 +14,9 @@ use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
 use crate::noun::assignment::Status;
 use crate::noun::audit::AuditEntry;
-use crate::noun::deadline::{DUE_ORDER, Deadline, Milestone, OF_PROBLEM, StatedPace};
+use crate::noun::deadline::{DUE_ORDER, Deadline, StatedPace};
 use crate::noun::measure::{Measure, MeasureFilter};
+use crate::noun::milestone::{Milestone, OF_PROBLEM};
 use crate::noun::ownership::{Ownership, OwnershipFilter};
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::round::{InspectionRound, InspectionRoundFilter};
@@ -104,7 +105,7 @@ noun! {
     source: Option<String> = Kind::Column("source");
     /// Deadline (整改时限) printed for the problem itself; it may be earlier or later than those of its measures.
     deadline: Deadline = Kind::Embedded(<Deadline as planner::Noun>::table);
-    /// Dated steps of a deadline that names several dates; otherwise empty.
+    /// Dated steps of a deadline that names several dates, by date; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_PROBLEM);
     /// Rating of the progress as printed, such as `全面完成，长期坚持`; null where none is printed.
     ratedProgress: Option<String> = Kind::Column("rated_progress");

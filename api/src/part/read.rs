@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 
-/// The values to which the SQL of nouns refers by name.
-type Facts = Vec<(&'static str, sea_orm::Value)>;
+/// A value to which the SQL of nouns refers by name.
+pub(crate) type Fact = (&'static str, sea_orm::Value);
 
 /// The plan by which a root field is read.
 pub(crate) enum Plan {
@@ -71,26 +71,26 @@ pub(crate) fn statement_of(
     planned_with(&facts, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
-/// Plans the statement for a root about a word that is searched for, like [`statement_of`].
-pub(crate) fn statement_about(
-    word: String,
+/// Plans the statement for a root whose SQL refers to more facts, like [`statement_of`].
+pub(crate) fn statement_with(
+    more: impl IntoIterator<Item = Fact>,
     root: Root<'_>,
     selection: &Selected<'_>,
     request: &Request,
 ) -> Result<Statement, Error> {
     let mut facts = facts_of(Month::of(request.today()), request);
-    facts.push(("search", word.into()));
+    facts.extend(more);
     planned_with(&facts, root, selection, request).map_err(|refusal| coded(Code::BadUserInput, refusal.0))
 }
 
-fn facts_of(month: Month, request: &Request) -> Facts {
+fn facts_of(month: Month, request: &Request) -> Vec<Fact> {
     let mut facts = ledger::rule::pace::facts(request.today(), request.zone);
     facts.extend(ledger::monthly_account::facts(month, request.today(), request.zone));
     facts
 }
 
 fn planned_with(
-    facts: &[(&'static str, sea_orm::Value)],
+    facts: &[Fact],
     root: Root<'_>,
     selection: &Selected<'_>,
     request: &Request,

@@ -913,6 +913,7 @@ fn of_owner(table: &str) -> Condition {
             with("measure", "measure_id").and(with_if("assignment", "assignment_id"))
         }
         "comment" => with("measure", "measure_id"),
+        "milestone" => Condition::Any(vec![with("measure", "measure_id"), with("problem", "problem_id")]),
         "change" => Condition::Any(vec![
             with("inspection_case", "case_id"),
             with("problem", "problem_id")
@@ -922,7 +923,7 @@ fn of_owner(table: &str) -> Condition {
         "case_report" => with("inspection_case", "case_id"),
         "accountability" => with("problem", "problem_id"),
         // Rows without an id of their own are only reached through their owner.
-        "problem_domain" | "milestone" | "quantity" | "check_plan" | "leader" | "case_pollution" => Condition::always(),
+        "problem_domain" | "quantity" | "check_plan" | "leader" | "case_pollution" => Condition::always(),
         _ => Condition::never(),
     }
 }

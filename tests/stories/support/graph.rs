@@ -640,10 +640,15 @@ impl Tables {
 
     fn milestones(&self, belongs: impl Fn(&entity::milestone::Model) -> bool) -> Vec<Object> {
         let mut steps: Vec<_> = self.milestones.iter().filter(|step| belongs(step)).collect();
-        steps.sort_by_key(|step| step.position);
-        let part = |step: &&_| {
-            let entity::milestone::Model { label, due_on, .. } = step;
-            Object::part("Milestone", json!({"label": label, "dueOn": due_on}))
+        steps.sort_by_key(|step| (step.due_on, step.position));
+        let part = |step: &&entity::milestone::Model| {
+            let of_measure = self.measures.iter().filter(|row| Some(row.id) == step.measure_id);
+            let of_problem = self.problems.iter().filter(|row| Some(row.id) == step.problem_id);
+            let mut completed = of_measure.map(|row| row.completed_on).chain(of_problem.map(|row| row.completed_on));
+            let is_completed = completed.any(|day| day.is_some());
+            Object::part("Milestone", json!({"label": step.label, "dueOn": step.due_on, "isCompleted": is_completed}))
+                .one("measure", "Measure", step.measure_id)
+                .one("problem", "Problem", step.problem_id)
         };
         steps.iter().map(part).collect()
     }

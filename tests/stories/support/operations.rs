@@ -50,6 +50,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "monthlyAccounts"),
     ("Query", "demoAccounts"),
     ("Query", "signInProvider"),
+    // The story `screens` is about these.
+    ("Query", "milestones"),
+    ("Query", "notices"),
     ("Query", "publicNotices"),
     ("Query", "mailLink"),
     // The story `administration` is about it.
