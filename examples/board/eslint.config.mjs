@@ -47,6 +47,7 @@ const PARTS = {
   JobReport: 'the answer to one run',
   LedgerChange: 'an event that is delivered once',
   LinkedItem: 'what a link in a mail shows; the item itself has an id',
+  MailContent: 'words of a mail; the mail has an id',
   MailItem: 'one line of a mail; the measure, case or region has an id',
   MailLink: 'a link in a mail; it is known by its token',
   MailOutage: 'there is at most one',
@@ -98,10 +99,10 @@ const FAMILIES = {
 };
 
 /**
- * Edges whose nodes are no `Node`. Tasks and monthly accounts are computed for the viewer, and cannot be read alone;
- * they have cursors, because the list may be long.
+ * Edges whose nodes are no `Node`: they are computed for the viewer, are parts of something else, or are read without
+ * signing in, and cannot be read alone. They have cursors, because the list may be long.
  */
-const PLAIN_EDGES = ['MonthlyAccountEdge', 'TaskEdge'];
+const PLAIN_EDGES = ['MilestoneEdge', 'MonthlyAccountEdge', 'PublicNoticeEdge', 'SearchHitEdge', 'TaskEdge'];
 
 /** Leaves out what the rule on edges says about `PLAIN_EDGES`: the rule has no exceptions of its own. */
 let lines = [];

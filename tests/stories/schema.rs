@@ -205,6 +205,30 @@ fn the_guide_explains_every_code_and_every_limit() {
     assert_eq!(bare, Vec::<&&str>::new());
 }
 
+/// Endings of the names of types that have no id, as the guide and the lint of the schema state them.
+const KEYLESS: [&str; 6] = ["Aggregate", "Connection", "Count", "Edge", "Group", "Payload"];
+
+#[test]
+fn the_guide_lists_the_types_without_an_id() {
+    let is_root = |name: &str| ["Query", "Mutation", "Subscription"].contains(&name);
+    let mut keyless = Vec::new();
+    for definition in parse_schema(api::sdl()).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let name = definition.node.name.node.to_string();
+        let TypeKind::Object(object) = definition.node.kind else { continue };
+        let has_id = object.fields.iter().any(|field| field.node.name.node == "id");
+        if !has_id && !is_root(&name) && !KEYLESS.iter().any(|ending| name.ends_with(ending)) {
+            keyless.push(name);
+        }
+    }
+    keyless.sort();
+    let guide = guide();
+    let (_, list) = guide.split_once("const KEYLESS = [").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let told: Vec<&str> = list.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(told, keyless);
+}
+
 fn guide() -> String {
     std::fs::read_to_string("docs/api.md").unwrap()
 }

@@ -4,6 +4,7 @@
 
 import { createClient as createEventClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 
 import { LedgerChangesDocument, LookupDocument } from './generated.js';
 import type { LedgerChangesSubscription as Changes } from './generated.js';
@@ -22,6 +23,7 @@ const overWebSocket: Subscribe = (payload) => {
   address.protocol = address.protocol.replace('http', 'ws');
   return createSocketClient({
     url: address.href,
+    webSocketImpl: globalThis.WebSocket ?? WebSocket, // Node.js has one of its own since version 22.
     connectionParams: authorization, // A browser cannot set headers of a WebSocket.
     shouldRetry: () => true, // Also after a refused connection, for example while the server is being updated.
     on: { connected: (_socket, _payload, wasRetry) => wasRetry && readAnew() },
