@@ -365,7 +365,7 @@ pub(crate) fn files() -> u64 {
 /// Allows pages of the given origins to call the API with these request headers (CORS), without cookies.
 fn cross_origin(origins: &[String], headers: &[HeaderName]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::POST])
+        .allowed_methods([Method::GET, Method::POST, Method::PUT])
         .allowed_headers(headers)
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, CONTENT_DISPOSITION])
         .max_age(3_600);

@@ -8,13 +8,14 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::evidence::{Counties, FORM, PDF, PNG, as_whom, form, refusal as code, upload};
-use crate::support::{Answer, Server, World, block_on, s3, stories};
+use crate::support::{Answer, Server, World, answer, block_on, s3, stories};
 
 stories!(
     a_unit_uploads_and_its_office_downloads_and_a_sibling_county_finds_nothing,
     what_could_run_is_refused_and_leaves_nothing,
     the_same_content_is_kept_once_and_a_change_of_it_is_found,
     an_upload_that_breaks_off_leaves_nothing,
+    an_upload_in_parts_goes_on_after_an_interruption,
     an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing,
     evidence_is_kept_in_an_s3_compatible_storage,
 );
@@ -228,6 +229,66 @@ fn an_upload_that_breaks_off_leaves_nothing(world: &World) {
     assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
     assert_eq!(upload(&server, &who.mine, &who.assignment, "a.png", PNG).status, 201);
     assert_eq!(files(world).len(), 1);
+}
+
+fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
+    let (server, who) = Counties::open(world, &[]);
+    let bearer = format!("Bearer {}", who.mine);
+    let file = [PDF, &vec![b' '; 300_000], b"%%EOF"].concat();
+    let size = file.len();
+    let path = format!("/evidence?assignment={}&name=a.pdf&upload=5f0c", who.assignment);
+    let send = |range: &str, bytes: &[u8], token: &str| {
+        let range = format!("bytes {range}/{size}");
+        let headers = [("content-range", range.as_str()), ("authorization", token)];
+        let request = Server::agent().put(format!("{}{path}", server.base));
+        answer(
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(bytes).unwrap(),
+        )
+    };
+    let offset = |token: &str| {
+        let mut asked = send("*", b"", token);
+        let begun = std::time::Instant::now();
+        // While the server still waits for a part that broke off, it says so.
+        while asked.status == 409 && begun.elapsed().as_secs() < 60 {
+            std::thread::yield_now();
+            asked = send("*", b"", token);
+        }
+        assert_eq!(asked.status, 202, "{}", asked.body);
+        usize::try_from(asked.json()["upload"]["offset"].as_u64().unwrap()).unwrap()
+    };
+    assert_eq!(offset(&bearer), 0);
+    assert_eq!(send("0-99999", &file[..100_000], &bearer).json()["upload"], json!({ "offset": 100_000, "size": size }));
+    assert_eq!(code(&send("5-9", &file[5..10], &bearer)), refused(409, "CONFLICT"));
+    assert_eq!(code(&send("0-9", &file[..9], "")).0, 401);
+    assert_eq!(code(&send("7", b"", &bearer)), refused(400, "BAD_REQUEST"));
+
+    // A part that breaks off: what has arrived of it stays.
+    let address = server.base.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {bearer}\r\n\
+         content-range: bytes 100000-{}/{size}\r\ncontent-length: {}\r\n\r\n",
+        size - 1,
+        size - 100_000
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.write_all(&file[100_000..150_000]).unwrap();
+    drop(socket);
+    // As a client does: ask, go on, and ask again if more of the broken part has come meanwhile.
+    let begun = std::time::Instant::now();
+    let whole = loop {
+        let arrived = offset(&bearer);
+        assert!((100_000..=150_000).contains(&arrived), "{arrived}");
+        assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
+        let sent = send(&format!("{arrived}-{}", size - 1), &file[arrived..], &bearer);
+        if sent.status != 409 || begun.elapsed().as_secs() > 60 {
+            break sent;
+        }
+    };
+    assert_eq!(whole.status, 201, "{}", whole.body);
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&file));
+    assert_eq!(whole.json()["evidence"]["sha256"], json!(hash));
+    assert_eq!((rows(&server, &who.mine, &who.assignment), files(world).len()), (1, 1));
 }
 
 fn an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing(world: &World) {

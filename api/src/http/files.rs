@@ -18,9 +18,12 @@ use crate::context::{Caller, Services};
 use crate::error::{Code, Unserved};
 use crate::http::headers;
 use crate::http::places::{Holder, Place, Places};
+use crate::http::resumed::Begun;
 
 /// The most concurrent uploads, in total and of one account. Each takes a few megabytes of memory.
 const UPLOADS: (usize, usize) = (16, 4);
+/// The most uploads in parts that are not complete, in total and of one account. Each keeps up to 5 MiB in memory.
+const RESUMED: (usize, usize) = (32, 4);
 /// The most concurrent downloads, in total and of one account. Each takes a file descriptor.
 const DOWNLOADS: (usize, usize) = (256, 32);
 /// The most dossiers that are packed concurrently, in total and for one account. Each takes a thread.
@@ -39,6 +42,9 @@ pub(crate) struct Files {
     /// The most bytes of one file of evidence.
     pub(crate) most: u64,
     pub(crate) uploads: Shared,
+    /// The places of uploads in parts that are not complete.
+    pub(crate) resumed: Shared,
+    pub(crate) begun: Begun,
     pub(crate) downloads: Shared,
     pub(crate) dossiers: Shared,
     pub(crate) workbooks: Shared,
@@ -109,6 +115,8 @@ impl Files {
             services,
             most,
             uploads: shared(UPLOADS),
+            resumed: shared(RESUMED),
+            begun: Begun::default(),
             downloads: shared(DOWNLOADS),
             dossiers: shared(DOSSIERS),
             workbooks: shared(WORKBOOKS),

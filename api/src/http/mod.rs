@@ -17,6 +17,7 @@ pub(crate) mod oidc;
 pub(crate) mod places;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod resumed;
 pub(crate) mod routes;
 pub(crate) mod state;
 pub(crate) mod thumbnail;

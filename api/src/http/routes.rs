@@ -6,8 +6,8 @@ use crate::client::Client;
 use crate::context::{Options, Services};
 use crate::http::state::{AppState, Probe};
 use crate::http::{
-    answer, briefing, calendar, dossier, evidence, export, graphiql, oidc, thumbnail, unsubscribe, upload, websocket,
-    workbook,
+    answer, briefing, calendar, dossier, evidence, export, graphiql, oidc, resumed, thumbnail, unsubscribe, upload,
+    websocket, workbook,
 };
 
 /// The API: its state, which all workers of the server share.
@@ -33,7 +33,11 @@ impl Api {
                 .app_data(state)
                 .service(web::resource("/graphql").route(web::route().to(answer::graphql)))
                 .route("/graphql/ws", web::get().to(websocket::connect))
-                .service(web::resource("/evidence").route(web::post().to(upload::upload)))
+                .service(
+                    web::resource("/evidence")
+                        .route(web::post().to(upload::upload))
+                        .route(web::put().to(resumed::upload)),
+                )
                 .route("/evidence/{id}", read().to(evidence::download))
                 .route("/evidence/{id}/thumbnail", read().to(thumbnail::thumbnail))
                 .route("/dossier/{id}", read().to(dossier::dossier))

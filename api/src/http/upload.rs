@@ -62,15 +62,17 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: w
         take(&request, payload, &state, &mut caller).await
     });
     match taken.await {
-        Ok(Ok((id, stored))) => {
-            let media_type = stored.media_type;
-            let file = json!({ "id": format!("evidence_{id}"), "name": stored.name, "size": stored.size,
-                "sha256": stored.sha256, "mediaType": media_type });
-            answer(StatusCode::CREATED).json(json!({ "evidence": file }))
-        }
+        Ok(Ok(kept)) => created(&kept),
         Ok(Err(why)) => refuse(&why, &known),
         Err(failed) => refuse(&Unserved::masked(&failed), &known),
     }
+}
+
+/// Answers that a file was kept as the evidence with this key.
+pub(crate) fn created((id, stored): &(i64, Stored)) -> HttpResponse {
+    let file = json!({ "id": format!("evidence_{id}"), "name": stored.name, "size": stored.size,
+        "sha256": stored.sha256, "mediaType": stored.media_type });
+    answer(StatusCode::CREATED).json(json!({ "evidence": file }))
 }
 
 async fn take(

@@ -243,6 +243,11 @@ fn place_of(sha256: &str) -> String {
 }
 
 impl Arriving {
+    /// Returns the number of bytes that have been received.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Receives the next bytes. After an error, call [`Arriving::abort`]; the file cannot be completed.
     pub async fn write(&mut self, mut chunk: &[u8]) -> Result<(), Unstored> {
         self.size += chunk.len() as u64;

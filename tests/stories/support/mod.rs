@@ -455,7 +455,7 @@ impl Server {
     }
 }
 
-fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+pub(crate) fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
     Answer {
         status: response.status().as_u16(),

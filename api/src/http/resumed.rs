@@ -1,0 +1,256 @@
+//! `PUT /evidence`: uploads a file of evidence (佐证材料) in parts. What has arrived stays for a while, so that a client
+//! whose connection breaks goes on from there.
+//!
+//! An upload is known by the caller and a name that the client chooses. Each part says its place in the file
+//! (`Content-Range`); a part without bytes asks how far the upload is. Uploads are kept in the memory of the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt;
+use ledger::fault::FaultCode;
+use ledger::file::storage::Arriving;
+use ledger::work::evidence;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::context::Caller;
+use crate::error::Unserved;
+use crate::http::files::{Files, answer, refuse, slot, too_large};
+use crate::http::places::{Holder, Place};
+use crate::http::state::AppState;
+use crate::http::transfer::Transfer;
+use crate::http::upload::created;
+use crate::noun::assignment::Assignment;
+use crate::part::payload::key_of;
+
+/// How long an upload waits for its next part: one hour.
+const PATIENCE: TimeDelta = TimeDelta::hours(1);
+
+/// The uploads that have begun and are not complete, by caller and name; none while a part of one arrives.
+pub(crate) type Begun = Mutex<HashMap<(Holder, String), Option<Partial>>>;
+
+/// An upload of which a part has arrived.
+pub(crate) struct Partial {
+    arriving: Arriving,
+    assignment: Option<i64>,
+    size: u64,
+    touched: DateTime<Utc>,
+    _place: Place<Holder>,
+}
+
+/// The query parameters of a part.
+#[derive(Deserialize)]
+struct Where {
+    assignment: String,
+    name: String,
+    upload: String,
+}
+
+/// The place of a part in its file, from `Content-Range`.
+#[derive(Debug, PartialEq, Eq)]
+struct Range {
+    /// The first byte and the number of bytes; none for a question how far the upload is.
+    part: Option<(u64, u64)>,
+    /// The size of the whole file.
+    size: u64,
+}
+
+/// What a part has led to.
+enum Came {
+    /// The file is complete, and evidence.
+    Whole(HttpResponse),
+    /// This many bytes have arrived.
+    So(u64, u64),
+}
+
+/// `PUT /evidence?assignment=assignment_7&name=报告.pdf&upload=5f0c…` with `Content-Range: bytes 0-999/5000`: uploads a
+/// part of a file.
+pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
+    let caller = state.caller(&request);
+    let known = caller.clone();
+    // Run as a task of its own, which continues when the client disconnects: what has arrived has to be put aside.
+    let taken = actix_web::rt::spawn(async move {
+        let mut caller = caller;
+        take(&request, payload, &state, &mut caller).await
+    });
+    match taken.await {
+        Ok(Ok(Came::Whole(answer))) => answer,
+        Ok(Ok(Came::So(offset, size))) => {
+            answer(StatusCode::ACCEPTED).json(json!({ "upload": { "offset": offset, "size": size } }))
+        }
+        Ok(Err(why)) => refuse(&why, &known),
+        Err(failed) => refuse(&Unserved::masked(&failed), &known),
+    }
+}
+
+async fn take(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    state: &AppState,
+    caller: &mut Caller,
+) -> Result<Came, Unserved> {
+    let files = &state.files;
+    state.admit_upload(request, caller).await?;
+    let wish = web::Query::<Where>::from_query(request.query_string()).map_err(|_| misplaced())?.into_inner();
+    let range = request.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let range = range.and_then(read_range).ok_or_else(misplaced)?;
+    if wish.upload.is_empty() || wish.upload.len() > 64 || !wish.upload.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(misplaced());
+    }
+    if range.size > files.most {
+        return Err(too_large(files.most));
+    }
+    let by = caller.by();
+    let assignment = key_of::<Assignment>(&wish.assignment.as_str().into());
+    evidence::may_add(&files.acting(&by), assignment).await?;
+    let name = (Holder::of(caller), wish.upload);
+    let now = (files.services.clock)();
+    forget_old(files, now).await;
+    let Some((start, length)) = range.part else {
+        return match begun(files).get(&name) {
+            Some(Some(partial)) => Ok(Came::So(partial.arriving.size(), partial.size)),
+            Some(None) => Err(busy()),
+            None => Ok(Came::So(0, range.size)),
+        };
+    };
+    let _slot = slot(&files.uploads, caller)?;
+    let begin = || {
+        let arriving = files.services.storage.receive(&evidence::plain_name(&wish.name), files.most);
+        let place = slot(&files.resumed, caller)?;
+        Ok::<_, Unserved>(Partial { arriving, assignment, size: range.size, touched: now, _place: place })
+    };
+    let mut partial = hold(files, &name, begin)?;
+    let offset = partial.arriving.size();
+    let received = if (partial.size, partial.assignment, offset) == (range.size, assignment, start) {
+        receive(&mut payload, &mut partial.arriving, start + length).await
+    } else {
+        Err(Broken::Client(elsewhere(offset)))
+    };
+    let so_far = match received {
+        Ok(()) if start + length == range.size => {
+            begun(files).remove(&name);
+            let arrived = partial.arriving.finish().await?;
+            let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
+            return Ok(Came::Whole(created(&kept)));
+        }
+        Err(Broken::Refused(why)) => {
+            begun(files).remove(&name);
+            partial.arriving.abort().await;
+            return Err(why);
+        }
+        Ok(()) => Ok(Came::So(start + length, range.size)),
+        Err(Broken::Client(why)) => Err(why),
+    };
+    begun(files).insert(name, Some(Partial { touched: now, ..partial }));
+    so_far
+}
+
+/// Takes an upload for one part, or begins it. No other part of it can arrive meanwhile.
+fn hold(
+    files: &Files,
+    name: &(Holder, String),
+    begin: impl FnOnce() -> Result<Partial, Unserved>,
+) -> Result<Partial, Unserved> {
+    let mut begun = begun(files);
+    let partial = match begun.get_mut(name) {
+        Some(known) => known.take().ok_or_else(busy)?,
+        None => begin()?,
+    };
+    begun.insert(name.clone(), None);
+    Ok(partial)
+}
+
+/// Why a part did not arrive whole.
+enum Broken {
+    /// The client stopped or was too slow: the upload can go on.
+    Client(Unserved),
+    /// The file is refused, or the storage failed: the upload is over.
+    Refused(Unserved),
+}
+
+/// Writes the bytes of a part to the storage as they arrive, up to the byte `end` of the file.
+async fn receive(payload: &mut web::Payload, arriving: &mut Arriving, end: u64) -> Result<(), Broken> {
+    let mut transfer = Transfer::begin();
+    while arriving.size() < end {
+        match transfer.wait(payload.next()).await.map_err(Broken::Client)? {
+            Some(Ok(chunk)) => {
+                transfer.count(chunk.len());
+                if arriving.size() + chunk.len() as u64 > end {
+                    return Err(Broken::Refused(misplaced()));
+                }
+                arriving.write(&chunk).await.map_err(|why| Broken::Refused(why.into()))?;
+            }
+            _ => return Err(Broken::Client(Unserved::malformed("这一部分没有传完", "the part is incomplete"))),
+        }
+    }
+    Ok(())
+}
+
+/// Gives up the uploads that have waited too long for their next part.
+async fn forget_old(files: &Files, now: DateTime<Utc>) {
+    let is_old = |partial: &Option<Partial>| partial.as_ref().is_some_and(|known| now - known.touched > PATIENCE);
+    let old: Vec<_> = begun(files).extract_if(|_, partial| is_old(partial)).map(|(_, partial)| partial).collect();
+    for partial in old.into_iter().flatten() {
+        partial.arriving.abort().await;
+    }
+}
+
+fn begun(files: &Files) -> MutexGuard<'_, HashMap<(Holder, String), Option<Partial>>> {
+    files.begun.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads `bytes 0-999/5000`, or `bytes */5000`.
+fn read_range(text: &str) -> Option<Range> {
+    let (place, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let size: u64 = size.parse().ok()?;
+    if place == "*" {
+        return Some(Range { part: None, size });
+    }
+    let (first, last) = place.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && last < size).then_some(Range { part: Some((first, last - first + 1)), size })
+}
+
+/// Makes the refusal of a part that does not say where it belongs.
+fn misplaced() -> Unserved {
+    Unserved::malformed(
+        "分段上传须给出 assignment、name、upload，以及 Content-Range: bytes 起-止/总长，且内容与之相符",
+        "a part needs assignment, name and upload, and Content-Range: bytes FIRST-LAST/SIZE that fits its content",
+    )
+}
+
+/// Makes the refusal of a request about an upload of which a part is arriving.
+fn busy() -> Unserved {
+    let (zh, en) = ("另一部分正在传输，请稍后再试", "another part of it is arriving: try again soon");
+    Unserved { retry_after: Some(1), ..Unserved::new(StatusCode::CONFLICT, FaultCode::Conflict.as_str(), zh, en) }
+}
+
+/// Makes the refusal of a part that does not follow what has arrived.
+fn elsewhere(offset: u64) -> Unserved {
+    Unserved::new(
+        StatusCode::CONFLICT,
+        FaultCode::Conflict.as_str(),
+        format!("已收到 {offset} 字节，请从该处续传同一文件"),
+        format!("{offset} bytes have arrived: go on from there, with the same file"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Range, read_range};
+
+    #[test]
+    fn a_range_names_bytes_of_the_file_or_asks() {
+        assert_eq!(read_range("bytes 0-9/100"), Some(Range { part: Some((0, 10)), size: 100 }));
+        assert_eq!(read_range("bytes */100"), Some(Range { part: None, size: 100 }));
+        for wrong in ["bytes 5-4/100", "bytes 0-100/100", "0-9/100", "bytes 0-9/*", "bytes -9/100", "bytes a-b/c"] {
+            assert_eq!(read_range(wrong), None, "{wrong}");
+        }
+    }
+}
