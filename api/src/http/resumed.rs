@@ -1,5 +1,5 @@
-//! `PUT /evidence`: uploads a file of evidence (佐证材料) in parts. What has arrived stays for a while, so that a client
-//! whose connection breaks goes on from there.
+//! `PUT /evidence`: uploads a file of evidence (佐证材料) in parts. What has arrived stays for a while, so that a
+//! client whose connection breaks goes on from there.
 //!
 //! An upload is known by the caller and a name that the client chooses. Each part says its place in the file
 //! (`Content-Range`); a part without bytes asks how far the upload is. Uploads are kept in the memory of the process.

@@ -190,8 +190,8 @@ filter! {
         unit: RelationFilter<UnitFilter> = |unit| unit.condition("unit_id", <Unit as Noun>::table()),
         /// Condition on the moment at which the mail was queued.
         created_at: DateTimeFilter = |at| at.condition("created_at"),
-        /// Condition on the moment at which the holder of the address acknowledged the mail; `isNull: true` selects what
-        /// nobody has acknowledged.
+        /// Condition on the moment at which the holder of the address acknowledged the mail; `isNull: true` selects
+        /// what nobody has acknowledged.
         acknowledged_at: DateTimeFilter = |at| at.condition("acknowledged_at"),
         /// Condition on the moment at which a mail server accepted the mail.
         sent_at: DateTimeFilter = |at| at.condition("sent_at"),

@@ -57,7 +57,8 @@ noun! {
     label: String = Kind::Column("label");
     /// Local date on which the step is due.
     dueOn: Date = Kind::Column("due_on");
-    /// Whether the measure or problem to which the step belongs is completed (完成). Steps are not completed one by one.
+    /// Whether the measure or problem to which the step belongs is completed (完成). Steps are not completed one by
+    /// one.
     isCompleted: bool = Kind::Expression(is_completed);
     /// Measure (整改措施) whose deadline has the step; null if it is the deadline of a problem.
     measure: Option<Measure> = Kind::One(<Measure as Noun>::table, "measure_id");
