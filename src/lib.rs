@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod database;
 mod demo;
+mod health;
 mod metrics;
 mod secret;
 mod serve;

@@ -12,8 +12,8 @@ use api::Probe;
 use chrono::{DateTime, Utc};
 use entity::schedule;
 use prometheus::{
-    Histogram, IntCounter, IntGauge, IntGaugeVec, TEXT_FORMAT, TextEncoder, register_histogram, register_int_counter,
-    register_int_gauge, register_int_gauge_vec,
+    Gauge, Histogram, IntCounter, IntGauge, IntGaugeVec, TEXT_FORMAT, TextEncoder, register_gauge, register_histogram,
+    register_int_counter, register_int_gauge, register_int_gauge_vec,
 };
 use scheduler::LastTick;
 
@@ -69,6 +69,10 @@ static JOB_LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
 static LAST_TICK: LazyLock<IntGauge> = LazyLock::new(|| {
     let help = "Unix time of the last scheduler tick.";
     register_int_gauge!("rectify_last_tick_timestamp_seconds", help).expect("valid")
+});
+static BACKUP_AGE: LazyLock<Gauge> = LazyLock::new(|| {
+    let help = "Age of the last backup of the database; +Inf if none was made.";
+    register_gauge!("rectify_backup_age_seconds", help).expect("valid")
 });
 static BUILD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let help = "Version of the program; always 1.";
@@ -136,6 +140,8 @@ async fn figures(last_tick: web::Data<Option<Arc<LastTick>>>, health: web::Data<
     if let Some(last_tick) = last_tick.as_ref() {
         LAST_TICK.set(last_tick.at().timestamp());
     }
+    let backup = health.backup().await;
+    BACKUP_AGE.set(backup.map_or(f64::INFINITY, |backup| age(backup.made_at) as f64));
     let pool = health.pool();
     POOL.with_label_values(&["idle"]).set(pool.idle);
     POOL.with_label_values(&["used"]).set((pool.size - pool.idle).max(0));
@@ -153,7 +159,7 @@ async fn figures(last_tick: web::Data<Option<Arc<LastTick>>>, health: web::Data<
 }
 
 /// Returns since when the next run of a job is due; none if it is not.
-fn due_since(job: &schedule::Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn due_since(job: &schedule::Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let next = scheduler::occurrences(&job.cron, &job.time_zone, job.last_occurrence, 1).ok()?;
     next.first().copied().filter(|next| *next <= now)
 }

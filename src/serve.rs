@@ -19,7 +19,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName, RETRY_AFTER};
 use actix_web::middleware::{self, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
-use api::{Api, Connection, Connections, Observing, Probe, Services};
+use api::{Api, Connection, Connections, Examine, Installation, Observing, Probe, Services};
 use chrono::{DateTime, SecondsFormat, Utc};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
@@ -89,7 +89,10 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     ignore_hangups();
     // Before the scheduler: a process that cannot serve must not send mail.
     let server = match port {
-        Some(port) => Some(listen(port, settings, readiness.clone(), &link_key, jobs.clone())?),
+        Some(port) => {
+            let examine = crate::health::examine(settings, health.clone(), last_tick.clone())?;
+            Some(listen(port, settings, readiness.clone(), examine, &link_key, jobs.clone())?)
+        }
         None => None,
     };
     let scheduler = match role {
@@ -170,12 +173,13 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
 }
 
 /// The scheduler's last tick; not set until this process runs a scheduler.
-type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
+pub(crate) type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
 
 fn listen(
     port: TcpSocket,
     settings: &Settings,
     readiness: Probe,
+    examine: Examine,
     link_key: &LinkKey,
     jobs: Arc<Context>,
 ) -> Result<(Server, Connections), Failure> {
@@ -192,6 +196,11 @@ fn listen(
         imports: Imports::new(jobs.db.clone(), settings.zone(), settings.grace_days, Arc::new(clock::now)),
         reminding: reminding(&jobs),
         run_job: by_hand(jobs),
+        installation: Installation {
+            examine,
+            settings: settings.effective().into(),
+            backup_days: settings.backup_days,
+        },
         storage: settings.storage()?,
         link_key: link_key.clone(),
     };

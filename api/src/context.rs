@@ -26,6 +26,7 @@ use url::Url;
 use crate::error::coded;
 use crate::gate::lanes::Load;
 use crate::gate::{Admitted, Clock, Gate};
+use crate::installation::Installation;
 use crate::language::Language;
 
 /// Computes the next occurrences of a schedule from its pattern, its time zone, the moment after which to look, and the
@@ -133,6 +134,8 @@ pub struct Services {
     pub run_job: RunJob,
     /// Says what reminders would do.
     pub reminding: Reminding,
+    /// Tells administrators about the program itself.
+    pub installation: Installation,
     /// The imports that wait for decisions.
     pub imports: workbook::Imports,
     /// Where the files of evidence (佐证材料) are stored.
@@ -329,6 +332,7 @@ pub(crate) struct Request {
     pub(crate) occurrences: Occurrences,
     pub(crate) run_job: RunJob,
     pub(crate) reminding: Reminding,
+    pub(crate) installation: Installation,
     pub(crate) imports: workbook::Imports,
     pub(crate) now: DateTime<Utc>,
     pub(crate) clock: Clock,

@@ -13,6 +13,7 @@ mod error;
 mod gate;
 mod graphql;
 mod http;
+mod installation;
 mod language;
 mod metrics;
 mod noun;
@@ -36,4 +37,8 @@ pub use http::observe::{Observing, observe};
 pub use http::request::is_loopback;
 pub use http::routes::{Api, readiness};
 pub use http::state::Probe;
+pub use installation::{
+    EffectiveSetting, Examine, Examined, ExaminedDatabase, ExaminedDisk, ExaminedJob, ExaminedOutbox, Examining,
+    Installation, SettingSource,
+};
 pub use language::{in_words, prefers_english};

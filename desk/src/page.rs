@@ -8,7 +8,8 @@ use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone};
+use chrono_tz::Tz;
 use minijinja::context;
 use minijinja::value::Serde;
 use serde::Deserialize;
@@ -301,10 +302,21 @@ pub(crate) fn variables(visit: &Visit<'_>, page: &Page) -> Map<String, Value> {
     given.push(("thisMonth".to_owned(), now.format("%Y-%m").to_string()));
     given.push(("year".to_owned(), now.format("%Y").to_string()));
     given.extend(month_ends(now.date_naive()));
+    given.extend(ends_of_day(&given, desk.options.zone));
     let answered = visit.session.answered_units();
     given.push(("reports".to_owned(), (!answered.is_empty()).to_string()));
     given.extend(answered.into_iter().map(|unit| ("answered".to_owned(), unit)));
     variables::of_document(&page.parsed, &desk.schema, &given)
+}
+
+/// Returns the moments at which the local day that an address names as `day` begins and ends, as `dayStart` and `dayEnd`.
+fn ends_of_day(given: &Given, zone: Tz) -> Vec<(String, String)> {
+    let Some(day) = variables::first(given, "day").and_then(|day| day.parse::<NaiveDate>().ok()) else {
+        return Vec::new();
+    };
+    let begins = |day: NaiveDate| zone.from_local_datetime(&day.and_time(NaiveTime::MIN)).earliest();
+    let ends = [("dayStart", begins(day)), ("dayEnd", day.succ_opt().and_then(begins))];
+    ends.into_iter().filter_map(|(name, at)| Some((name.to_owned(), at?.to_rfc3339()))).collect()
 }
 
 async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<HttpResponse, Stopped> {

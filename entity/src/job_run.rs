@@ -27,6 +27,8 @@ pub struct Model {
     pub failure_kind: Option<FailureKind>,
     /// Why it failed or was skipped.
     pub error: Option<String>,
+    /// What it did, in Chinese; null unless it succeeded.
+    pub summary: Option<String>,
 }
 
 /// State of a run.

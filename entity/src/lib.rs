@@ -7,6 +7,7 @@ pub mod assignment;
 pub mod audit_entry;
 pub mod audit_head;
 pub mod audit_signing;
+pub mod backup;
 pub mod case_pollution;
 pub mod case_region;
 pub mod case_report;

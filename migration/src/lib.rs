@@ -46,6 +46,7 @@ mod m20261129_000024_holidays_of_regions;
 mod m20261129_000025_rules_of_months_and_notices;
 mod m20261129_000026_bounced_mail;
 mod m20261129_000028_saved_views;
+mod m20261129_000031_backups;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000025_rules_of_months_and_notices::Migration),
             Box::new(m20261129_000026_bounced_mail::Migration),
             Box::new(m20261129_000028_saved_views::Migration),
+            Box::new(m20261129_000031_backups::Migration),
         ]
     }
 }
@@ -185,6 +187,7 @@ pub async fn to(db: &DatabaseConnection, steps: &[String]) -> Result<bool, DbErr
     if steps.is_empty() || !names().take(steps.len()).eq(steps.iter().cloned()) {
         return Ok(false);
     }
+    // On one connection: the others of SQLite do not see at once that a table was replaced.
     let transaction = begin(db).await?;
     let has_some = SchemaManager::new(&transaction).has_table("seaql_migrations").await?;
     let there = if has_some { applied(&transaction).await?.len() } else { 0 };

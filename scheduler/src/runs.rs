@@ -16,6 +16,7 @@ use sea_orm::{
 };
 
 use crate::context::Context;
+use crate::job::Report;
 
 /// How far the clocks of two processes may differ.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
@@ -108,13 +109,14 @@ pub(crate) async fn finish<C: ConnectionTrait>(
     schedule: i64,
     occurrence: DateTime<Utc>,
     began: Began,
-    queued: usize,
+    report: &Report,
 ) -> ledger::Result<()> {
     job_run::Entity::update_many()
         .set(job_run::ActiveModel {
             state: Set(RunState::Succeeded),
             finished_at: Set(Some(began.ended())),
-            mails_queued: Set(i32::try_from(queued).unwrap_or(i32::MAX)),
+            mails_queued: Set(i32::try_from(report.queued).unwrap_or(i32::MAX)),
+            summary: Set(Some(report.summary.clone()).filter(|summary| !summary.is_empty())),
             ..Default::default()
         })
         .filter(job_run::Column::ScheduleId.eq(schedule))

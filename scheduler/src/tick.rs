@@ -149,7 +149,7 @@ async fn succeed(context: &Context, pending: Pending, began: Began, report: &Rep
     let Pending { schedule, occurrence, .. } = pending;
     if !report.is_idle {
         runs::claim(&context.db, schedule, occurrence, began).await?;
-        runs::finish(&context.db, schedule, occurrence, began, report.queued).await?;
+        runs::finish(&context.db, schedule, occurrence, began, report).await?;
         tracing::info!(%occurrence, summary = report.summary, "a job has run");
     }
     if let Some(row) = schedule::Entity::find_by_id(schedule).one(&context.db).await? {
@@ -167,9 +167,10 @@ async fn due(
     now: DateTime<Utc>,
 ) -> ledger::Result<Option<Pending>> {
     let began = Began::now(context);
+    let mut done = Report::default();
     if let Run::Before { run, .. } = job.run {
-        let report = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
-        tracing::info!(summary = report.summary, "a job has run");
+        done = run(&Occasion { context, occurrence: now, now, is_by_hand: false }).await?;
+        tracing::info!(summary = done.summary, "a job has run");
     }
     let transaction = database::begin(&context.db).await?;
     let row = schedule::Entity::find_by_id(id)
@@ -203,14 +204,13 @@ async fn due(
         if !runs::claim(&transaction, id, occurrence, began).await? {
             continue;
         }
-        let mut queued = 0;
+        let mut report = std::mem::take(&mut done);
         let occasion = Occasion { context, occurrence, now, is_by_hand: false };
         if let Some(running) = job.within(&occasion, &transaction) {
-            let report = running.await?;
-            queued = report.queued;
+            report = running.await?;
             tracing::info!(%occurrence, summary = report.summary, "a job has run");
         }
-        runs::finish(&transaction, id, occurrence, began, queued).await?;
+        runs::finish(&transaction, id, occurrence, began, &report).await?;
     }
     let mut moved = schedule::ActiveModel { id: Set(id), ..Default::default() };
     if has_runs && !is_beside {
@@ -244,7 +244,7 @@ pub async fn run_at(context: &Context, job: &Job, at: DateTime<Utc>, is_rehearsa
     if let Some(row) = row.filter(|_| report.plan.is_some())
         && runs::claim(&transaction, row.id, at, began).await?
     {
-        runs::finish(&transaction, row.id, at, began, report.queued).await?;
+        runs::finish(&transaction, row.id, at, began, &report).await?;
     }
     transaction.commit().await?;
     Ok(report)

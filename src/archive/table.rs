@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGeta
 use serde_json::{Value, json};
 
 /// Tables that belong to a database rather than to the ledger in it.
-const OF_DATABASE: &[&str] = &["seaql_migrations", "heartbeat", "index_count"];
+const OF_DATABASE: &[&str] = &["seaql_migrations", "heartbeat", "index_count", "backup"];
 
 /// A table.
 pub(super) struct Table {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ledger::file::storage::create_private;
 use ledger::record::audit::Asked;
+use ledger::record::backup::{self, Made};
 use ledger::statistics::kept;
 use sea_orm::DatabaseConnection;
 
@@ -66,7 +67,9 @@ pub(crate) async fn create(settings: &Settings, command: &Create) -> Result<(), 
     let about = (migration::applied(&db).await?, clock::now());
     let source = Source::open(&db).await?;
     if file.as_os_str() == "-" {
-        let manifest = archive::write(&source, storage.as_ref(), about, std::io::stdout().lock()).await?;
+        let mut out = Counting { out: std::io::stdout().lock(), bytes: 0 };
+        let manifest = archive::write(&source, storage.as_ref(), about, &mut out).await?;
+        note(&db, &manifest, "-", out.bytes).await;
         return judge(&manifest, &mut |line| eprintln!("{line}"), began);
     }
     // Under another name until it is whole, so that nobody takes half of it for a backup.
@@ -82,7 +85,46 @@ pub(crate) async fn create(settings: &Settings, command: &Create) -> Result<(), 
     if written.is_err() {
         let _ = std::fs::remove_file(&part);
     }
-    judge(&written?, &mut |line| say!("{line}"), began)
+    let manifest = written?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    note(&db, &manifest, &name, std::fs::metadata(file).map_or(0, |file| file.len())).await;
+    judge(&manifest, &mut |line| say!("{line}"), began)
+}
+
+/// Counts the bytes that are written.
+struct Counting<W> {
+    out: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, some: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(some)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Notes in the database that a backup was made. A backup that cannot be noted is good all the same.
+async fn note(db: &DatabaseConnection, manifest: &Manifest, file_name: &str, bytes: u64) {
+    let (at, rows, has_files) = (manifest.made_at, manifest.rows(), manifest.files.is_some());
+    if let Err(error) = backup::note(db, Made { at, file_name, bytes, rows, has_files }).await {
+        tracing::warn!(%error, "the backup is written, but could not be noted in the database");
+    }
+}
+
+/// Notes in the database of the settings, where it is there, how the verification of one of its backups ended.
+async fn note_verified(settings: &Settings, manifest: &Manifest, faults: usize) {
+    let Ok(db) = current(settings).await else { return };
+    match backup::note_verified(&db, manifest.made_at, faults, clock::now()).await {
+        Ok(true) => say!("核验结果已记入数据库，系统状态页可见"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "the verification could not be noted in the database"),
+    }
 }
 
 /// Tells what a backup has. Fails if evidence is missing in it.
@@ -197,6 +239,7 @@ async fn verify(settings: &Settings, file: &Path) -> Result<(), Failure> {
     }
     let files = backup.manifest.files.clone().unwrap_or_default();
     faults.extend(files.faulty.iter().map(|place| format!("备份时佐证材料 {place} 已缺失或被改动")));
+    note_verified(settings, &backup.manifest, faults.len()).await;
     if faults.is_empty() {
         say!("备份完好，用时 {:.1} 秒", began.elapsed().as_secs_f64());
         return Ok(());

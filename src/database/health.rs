@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::ExaminedDatabase;
 use chrono::{DateTime, Utc};
-use entity::schedule;
+use entity::{backup, schedule};
 use ledger::record::database::{Trouble, trouble};
 use scheduler::JOBS;
 use sea_orm::{
@@ -166,6 +167,59 @@ impl Health {
             outbox.oldest = outbox.oldest.into_iter().chain(oldest).min();
         }
         Ok(outbox)
+    }
+
+    /// Describes the database and this process's connections to it.
+    pub(crate) async fn database(&self) -> ledger::Result<ExaminedDatabase> {
+        let backend = self.db.get_database_backend();
+        let (kind, text) = if backend == DbBackend::Postgres {
+            let text = "SELECT current_setting('server_version') AS version, \
+                        pg_database_size(current_database()) AS bytes";
+            ("PostgreSQL", text)
+        } else {
+            let text = "SELECT sqlite_version() AS version, c.page_count * s.page_size AS bytes \
+                        FROM pragma_page_count() c, pragma_page_size() s";
+            ("SQLite", text)
+        };
+        let (mut version, mut bytes) = (String::new(), 0_i64);
+        if let Some(row) = self.db.query_one_raw(Statement::from_string(backend, text)).await? {
+            (version, bytes) = (row.try_get("", "version")?, row.try_get("", "bytes")?);
+        }
+        let step = migration::applied(&self.db).await?.pop().unwrap_or_default();
+        let (pool, is_writable) = (self.pool(), self.check().await.is_ok());
+        let number = |number: i64| u32::try_from(number).unwrap_or_default();
+        Ok(ExaminedDatabase {
+            kind,
+            version,
+            bytes: bytes.unsigned_abs(),
+            step,
+            open: number(pool.size),
+            idle: number(pool.idle),
+            most: number(pool.most),
+            is_writable,
+        })
+    }
+
+    /// Counts the files of evidence that the ledger has, and their bytes.
+    pub(crate) async fn evidence(&self) -> ledger::Result<(u64, u64)> {
+        let text = "SELECT count(*) AS files, CAST(coalesce(sum(size), 0) AS bigint) AS bytes \
+                    FROM (SELECT DISTINCT place, size FROM evidence) AS file";
+        let row = self.db.query_one_raw(Statement::from_string(self.db.get_database_backend(), text)).await?;
+        let Some(row) = row else { return Ok((0, 0)) };
+        let (files, bytes): (i64, i64) = (row.try_get("", "files")?, row.try_get("", "bytes")?);
+        Ok((files.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// Returns the backup that was made last; none if it cannot be read.
+    pub(crate) async fn backup(&self) -> Option<backup::Model> {
+        match tokio::time::timeout(PATIENCE, ledger::record::backup::last(&self.db)).await {
+            Ok(Ok(last)) => last,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "it could not be read when the last backup was made");
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     /// Returns how many connections the pool has.

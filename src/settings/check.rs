@@ -79,6 +79,7 @@ impl Settings {
             ("session_idle_minutes", self.session_idle_minutes, 0, 43_200),
             ("retain_session_days", self.retain_session_days, 1, 36_500),
             ("retain_mail_days", self.retain_mail_days, 30, 36_500),
+            ("backup_days", self.backup_days, 0, 3_650),
             ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
             ("database_statements", self.database_statements.into(), 1, 10_000),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),

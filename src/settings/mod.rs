@@ -5,14 +5,14 @@ mod check;
 mod fault;
 mod source;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
-use api::{Bounds, Limits, Load, Oidc, Options, Streams};
+use api::{Bounds, EffectiveSetting, Limits, Load, Oidc, Options, SettingSource, Streams};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use entity::account::Role;
@@ -158,6 +158,8 @@ pub(crate) struct Settings {
     second_factor_roles: Vec<String>,
     retain_session_days: i64,
     retain_mail_days: i64,
+    /// Days without a backup after which administrators are warned; 0: never.
+    pub(crate) backup_days: i64,
     proxies: Vec<String>,
     proxy_header: String,
     max_body_bytes: usize,
@@ -185,6 +187,9 @@ pub(crate) struct Settings {
     max_introduction_seconds: u64,
     max_evidence_bytes: u64,
     document_cache_bytes: u64,
+    /// Where each setting that is not a default was set.
+    #[serde(skip)]
+    places: BTreeMap<String, (SettingSource, String)>,
 }
 
 /// Settings given as command-line flags.
@@ -227,9 +232,9 @@ impl Settings {
     pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
         let mut faults = Faults::default();
         let sources = Sources::read(flags, &mut faults)?;
-        let settings = sources.settings(&mut faults)?;
+        let settings = Self { places: sources.places(), ..sources.settings(&mut faults)? };
         check::check(&settings, &mut faults);
-        faults.placed(|name| sources.place(name)).done()?;
+        faults.placed(|name| settings.places.get(name).map(|(_, place)| place.clone())).done()?;
         Ok(settings)
     }
 
@@ -680,6 +685,22 @@ impl Settings {
         }
         shown.public_url = self.public_url();
         toml::to_string(&shown).unwrap_or_default()
+    }
+
+    /// Returns the effective settings one by one, with passwords redacted and with where each was set.
+    pub(crate) fn effective(&self) -> Vec<EffectiveSetting> {
+        let one = |line: &str| {
+            let (name, value) = line.split_once(" = ")?;
+            let (source, place) = self.places.get(name).cloned().unzip();
+            let source = source.unwrap_or(SettingSource::Default);
+            Some(EffectiveSetting { name: name.to_owned(), value: value.to_owned(), source, place })
+        };
+        self.shown().lines().filter_map(one).collect()
+    }
+
+    /// Returns the address of the storage of evidence files, without secrets.
+    pub(crate) fn evidence_place(&self) -> String {
+        secret::shown(&self.evidence_url())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Where settings come from: flags, the environment (`RECTIFY_…`), a TOML file and `config.default.toml`, in this order
 //! of precedence.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use api::SettingSource;
 use figment::Figment;
 use figment::providers::Serialized;
 use figment::value::{Dict, Num, Value};
@@ -94,16 +96,18 @@ impl Sources {
         }
     }
 
-    /// Returns where a setting was set; none for the default.
-    pub(super) fn place(&self, name: &str) -> Option<String> {
-        if self.flags.contains_key(name) {
-            Some(format!("--{}", name.replace('_', "-")))
-        } else if self.environment.contains_key(name) {
-            Some(variable(name))
-        } else {
-            let (path, settings) = self.file.as_ref()?;
-            settings.contains_key(name).then(|| path.display().to_string())
+    /// Returns where each setting that is not a default was set.
+    pub(super) fn places(&self) -> BTreeMap<String, (SettingSource, String)> {
+        let mut places = BTreeMap::new();
+        if let Some((path, settings)) = &self.file {
+            let place = (SettingSource::File, path.display().to_string());
+            places.extend(settings.keys().map(|name| (name.clone(), place.clone())));
         }
+        let of_environment = |name: &String| (name.clone(), (SettingSource::Environment, variable(name)));
+        places.extend(self.environment.keys().map(of_environment));
+        let flag = |name: &String| format!("--{}", name.replace('_', "-"));
+        places.extend(self.flags.keys().map(|name| (name.clone(), (SettingSource::Flag, flag(name)))));
+        places
     }
 }
 

@@ -64,6 +64,9 @@ const PAGES: &[(&str, bool)] = &[
     ("/admin/why?asks=true&kind=OVERDUE&on=2026-11-30&address=nobody%40gov.example", true),
     ("/admin/simulation?from=2026-11-30&to=2026-12-11&kind=", true),
     ("/admin/audit", true),
+    ("/admin/health", true),
+    ("/admin/security?day=2026-11-30", true),
+    ("/admin/settings", true),
     ("/me", true),
 ];
 

@@ -37,6 +37,7 @@ mod figures;
 mod full_disk;
 mod headers;
 mod import;
+mod installation;
 mod keep;
 mod killed;
 mod leaders;

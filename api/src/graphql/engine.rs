@@ -400,6 +400,7 @@ impl Engine {
             occurrences: Arc::clone(&self.services.occurrences),
             run_job: Arc::clone(&self.services.run_job),
             reminding: self.services.reminding.clone(),
+            installation: self.services.installation.clone(),
             imports: self.services.imports.clone(),
             now: (self.services.clock)(),
             clock: self.services.clock.clone(),

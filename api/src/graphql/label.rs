@@ -195,6 +195,7 @@ const LABELS: &[(&str, &str)] = &[
     ("signedInAt", "最近登录时间"),
     ("size", "大小（字节）"),
     ("source", "来源"),
+    ("JobRun.summary", "运行结果"),
     ("state", "状态"),
     ("MonthlyAccount.state", "交账情况"),
     ("stated", "台账所写情况"),

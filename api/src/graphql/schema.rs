@@ -15,6 +15,7 @@ use crate::noun::close_out::CloseOutMutation;
 use crate::noun::delegation::DelegationMutation;
 use crate::noun::enum_label::EnumLabelQuery;
 use crate::noun::extension::ExtensionMutation;
+use crate::noun::health::HealthQuery;
 use crate::noun::identity::{IdentityMutation, IdentityQuery};
 use crate::noun::import_decision::{ImportDecisionMutation, ImportDecisionQuery};
 use crate::noun::job_report::JobMutation;
@@ -33,6 +34,7 @@ use crate::noun::round::RoundMutation;
 use crate::noun::round_result::RoundResultMutation;
 use crate::noun::schedule::ScheduleMutation;
 use crate::noun::self_inspection::SelfInspectionQuery;
+use crate::noun::setting::SettingQuery;
 use crate::noun::sign_in::{SignInMutation, SignInQuery};
 use crate::noun::statistics::StatisticsQuery;
 use crate::noun::supervision::SupervisionMutation;
@@ -57,6 +59,8 @@ pub(crate) struct Query(
     MailSettingQuery,
     PendingImportQuery,
     ImportDecisionQuery,
+    HealthQuery,
+    SettingQuery,
 );
 
 /// The mutation root: all fields that write. The fields of one operation run one after the other, in document order.

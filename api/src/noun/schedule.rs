@@ -160,6 +160,8 @@ noun! {
     failureKind: Option<JobFailureKind> = Kind::Column("failure_kind");
     /// Reason why the run failed or was skipped; null otherwise.
     error: Option<String> = Kind::Column("error");
+    /// Summary of what the run did, in Chinese, such as `已写入发件箱 19 封邮件`; null unless it succeeded.
+    summary: Option<String> = Kind::Column("summary");
 }
 
 order! { JobRunOrder by JobRunOrderField {

@@ -2,6 +2,7 @@
 //! how the outbox is emptied.
 
 pub mod audit;
+pub mod backup;
 pub mod change;
 pub mod concern;
 pub mod database;

@@ -94,6 +94,13 @@ impl World {
                                 why_not: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
                                 preview: Arc::new(|_| Box::pin(async { None })),
                             },
+                            installation: api::Installation {
+                                examine: Arc::new(|| {
+                                    Box::pin(async { Err(ledger::Error::Unwritten("no health".to_owned())) })
+                                }),
+                                settings: Arc::new([]),
+                                backup_days: 0,
+                            },
                             link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
                         let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(Vec::new()) })));

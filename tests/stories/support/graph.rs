@@ -806,6 +806,7 @@ fn audit(row: &entity::audit_entry::Model) -> Object {
 fn run(row: &entity::job_run::Model) -> Object {
     let values = json!({"occurrence": row.occurrence, "startedAt": row.started_at, "finishedAt": row.finished_at,
         "state": row.state.to_value(), "mailsQueued": row.mails_queued, "error": row.error,
+        "summary": row.summary,
         "attempts": row.attempts, "failureKind": row.failure_kind.map(|kind| kind.to_value())});
     Object::new("JobRun", row.id, values).one("schedule", "Schedule", row.schedule_id)
 }

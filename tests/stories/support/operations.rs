@@ -36,6 +36,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("Query", "enumLabels"),
     ("Query", "mySignIns"),
     ("Query", "installation"),
+    // The story `installation` is about these.
+    ("Query", "systemHealth"),
+    ("Query", "effectiveSettings"),
     // The story `delivery` is about this.
     ("Query", "mailOutage"),
     // Changes with the request that reads it.
