@@ -15,6 +15,8 @@ pub struct Model {
     pub unit_id: Option<i64>,
     /// Name of the user. Personal data.
     pub name: String,
+    /// Key by which the name is ordered: its characters' syllables, tones and themselves. Personal data.
+    pub name_order: String,
     /// Mail address used to sign in, in lower case. Personal data.
     pub email: String,
     /// When the account was created.

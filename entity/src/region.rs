@@ -13,6 +13,8 @@ pub struct Model {
     pub code: Option<String>,
     /// Full name, such as 洛隆县.
     pub name: String,
+    /// Key by which the name is ordered: its characters' syllables, tones and themselves.
+    pub name_order: String,
     /// Administrative level.
     pub level: Level,
     /// Level as a number for sorting: 0 for the nation, 4 for a township.

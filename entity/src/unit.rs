@@ -15,6 +15,8 @@ pub struct Model {
     pub region_id: i64,
     /// Name as it is usually written; unique within the region.
     pub name: String,
+    /// Key by which the name is ordered: its characters' syllables, tones and themselves.
+    pub name_order: String,
     /// Kind of body.
     pub kind: Kind,
     /// Sector, such as 生态环境 or 水利; null if unknown.

@@ -6,6 +6,7 @@
 //! - [`people`] decides who may do what.
 //! - [`record`] keeps what an act leaves behind: audit, change feed, outbox, region lists.
 //! - [`mod@file`] stores evidence and packs dossiers.
+//! - [`search`] keeps the index of searches.
 //! - [`statistics`] counts, [`monthly_account`] tells which units have accounted for a month, and [`reminder`] decides
 //!   who has to be reminded.
 //!
@@ -23,6 +24,7 @@ pub mod record;
 pub mod region;
 pub mod reminder;
 pub mod rule;
+pub mod search;
 pub mod statistics;
 pub mod unit;
 pub mod work;

@@ -13,6 +13,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
 use crate::record::database::Transaction;
+use crate::rule::name_order::name_order;
 
 /// The code of the root region, the nation.
 pub const NATION: &str = "100000";
@@ -154,6 +155,7 @@ async fn insert(
     let row = ActiveModel {
         code: Set(code.map(str::to_owned)),
         name: Set(name.to_owned()),
+        name_order: Set(name_order(name)),
         level: Set(level),
         rank: Set(rank(level)),
         parent_id: Set(parent.map(|parent| parent.id)),

@@ -10,6 +10,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 
 use crate::fault::{self, Fault, FaultCode};
 use crate::record::database::Transaction;
+use crate::rule::name_order::name_order;
 use crate::{Result, region};
 
 /// Endings of the names of a party committee's organs, which do not name the committee itself (市委, 县委).
@@ -124,6 +125,7 @@ pub async fn add(db: &Transaction, region_id: i64, name: &str) -> Result<Model> 
     let row = ActiveModel {
         region_id: Set(region_id),
         name: Set(name.to_owned()),
+        name_order: Set(name_order(name)),
         kind: Set(kind_of(name)),
         sector: Set(sector_of(name).map(str::to_owned)),
         ..Default::default()

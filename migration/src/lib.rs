@@ -46,6 +46,8 @@ mod m20261129_000024_holidays_of_regions;
 mod m20261129_000025_rules_of_months_and_notices;
 mod m20261129_000026_bounced_mail;
 mod m20261129_000028_saved_views;
+mod m20261129_000029_search_index;
+mod m20261129_000030_name_order;
 mod m20261129_000031_backups;
 
 use sea_orm_migration::prelude::*;
@@ -108,6 +110,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000025_rules_of_months_and_notices::Migration),
             Box::new(m20261129_000026_bounced_mail::Migration),
             Box::new(m20261129_000028_saved_views::Migration),
+            Box::new(m20261129_000029_search_index::Migration),
+            Box::new(m20261129_000030_name_order::Migration),
             Box::new(m20261129_000031_backups::Migration),
         ]
     }

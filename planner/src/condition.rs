@@ -2,6 +2,7 @@
 
 use sea_orm::Value;
 
+use crate::search::Texts;
 use crate::sql::Sql;
 
 /// A condition that a row must satisfy. Columns are named without their table; the planner adds the alias.
@@ -21,7 +22,7 @@ pub enum Condition {
     Null(&'static str, bool),
     /// At least one of the columns contains the text, in the normal form of searches: regardless of case, width, and
     /// whether characters are traditional.
-    Contains(&'static [&'static str], String),
+    Contains(Texts, String),
     /// The column begins with the text, compared exactly.
     StartsWith(&'static str, String),
     /// A membership table lists the row.
@@ -170,7 +171,11 @@ impl Condition {
             Self::All(all) => Self::join(all, sql, alias, " AND "),
             Self::Any(any) if any.is_empty() => "FALSE".to_owned(),
             Self::Any(any) => Self::join(any, sql, alias, " OR "),
-            Self::Not(inner) => format!("NOT coalesce({}, FALSE)", inner.to_sql(sql, alias)),
+            Self::Not(inner) => {
+                // A row that is written after the index was read would be missing from it, and so satisfy the negation.
+                let inner = sql.widely(|sql| inner.to_sql(sql, alias));
+                format!("NOT coalesce({inner}, FALSE)")
+            }
             Self::Compare(column, operator, value) => {
                 let value = sql.bind(value.clone());
                 format!("{alias}.{column} {operator} {value}")
@@ -182,11 +187,12 @@ impl Condition {
             }
             Self::Null(column, true) => format!("{alias}.{column} IS NULL"),
             Self::Null(column, false) => format!("{alias}.{column} IS NOT NULL"),
-            Self::Contains(columns, text) => {
+            Self::Contains(texts, text) => {
+                let narrowed = sql.narrowed_by(texts, text, alias);
                 let word = sql.word(text);
                 let any: Vec<String> =
-                    columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &word)).collect();
-                format!("({})", any.join(" OR "))
+                    texts.columns.iter().map(|column| sql.contains(&format!("{alias}.{column}"), &word)).collect();
+                format!("({narrowed}({}))", any.join(" OR "))
             }
             Self::StartsWith(column, text) => {
                 let text = sql.bind(text.clone());

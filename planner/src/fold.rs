@@ -14,13 +14,17 @@ const CHINESE: std::ops::RangeInclusive<char> = '\u{3400}'..='\u{9FFF}';
 static FORMS: LazyLock<HashMap<char, Vec<char>>> = LazyLock::new(|| {
     let mut forms: HashMap<char, Vec<char>> = HashMap::new();
     for form in FULL_WIDTH.chain(CHINESE) {
-        let normal = normal_of(form);
+        let normal = worked_out(form);
         if normal != form {
             forms.entry(normal).or_default().push(form);
         }
     }
     forms
 });
+
+/// The normal form of each character in the ranges above that has another one.
+static NORMAL: LazyLock<HashMap<char, char>> =
+    LazyLock::new(|| FORMS.iter().flat_map(|(normal, forms)| forms.iter().map(|form| (*form, *normal))).collect());
 
 /// Returns the normal form of a text.
 pub fn normal(text: &str) -> String {
@@ -41,6 +45,14 @@ pub(crate) fn forms(word: &str) -> Vec<(char, char)> {
 }
 
 fn normal_of(letter: char) -> char {
+    if FULL_WIDTH.contains(&letter) || CHINESE.contains(&letter) {
+        return NORMAL.get(&letter).copied().unwrap_or(letter);
+    }
+    worked_out(letter)
+}
+
+/// Works the normal form of a character out, which takes too long for each one of a text.
+fn worked_out(letter: char) -> char {
     let half = match letter {
         '\u{3000}' => ' ',
         form if FULL_WIDTH.contains(&form) => char::from_u32(form as u32 - 0xFEE0).unwrap_or(form),

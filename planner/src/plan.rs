@@ -9,6 +9,7 @@ use crate::cursor::Position;
 use crate::group::{Grouping, figures, lists, reckons};
 use crate::noun::{Kind, Link, PageArguments, Table};
 use crate::page::Page;
+use crate::search::Search;
 use crate::selection::Selected;
 use crate::sight::Sight;
 use crate::sql::Sql;
@@ -41,6 +42,8 @@ pub struct Statement {
     pub(crate) asked: sea_orm::Statement,
     /// The fields that the program completes.
     pub(crate) finishes: Vec<Finish>,
+    /// The searches at whose marks the statement can be narrowed.
+    pub(crate) searches: Vec<Search>,
 }
 
 /// A step of a path into the answer.
@@ -109,7 +112,8 @@ pub fn plan(
         ));
     }
     let text = format!("SELECT {} AS data{from}", planner.sql.as_text(&expression));
-    Ok(Statement { asked: planner.sql.statement(text), finishes: planner.finishes })
+    let (asked, searches) = planner.sql.marked(text);
+    Ok(Statement { asked, finishes: planner.finishes, searches })
 }
 
 struct Planner<'a> {

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::plan::{Finish, Segment, Statement};
+use crate::search::{self, Search};
 
 /// Computes the values that only the program can compute, for the caller of a request.
 pub trait Finisher: Sync {
@@ -77,19 +78,13 @@ impl Reader {
     /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher`
     /// computes the values that the database cannot.
     pub async fn read(&self, statement: Statement, lane: Lane, finisher: &dyn Finisher) -> Result<String, DbErr> {
-        let Statement { asked, finishes } = statement;
+        let Statement { asked, finishes, searches } = statement;
         let _place = match lane {
             Lane::Cheap => None,
             Lane::Dear => Some(place(&self.dear).await?),
         };
-        let data: Option<String> = if let Some(kept) = &self.kept {
-            let row = kept.fetch(&self.db, &asked).await?;
-            row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed)?
-        } else {
-            let row = self.db.query_one_raw(asked).await?;
-            row.map(|row| row.try_get("", "data")).transpose()?.flatten()
-        };
-        let data = data.unwrap_or_else(|| "null".to_owned());
+        let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches).await? };
+        let data = self.data(asked).await?.unwrap_or_else(|| "null".to_owned());
         if finishes.is_empty() {
             return Ok(data);
         }
@@ -98,6 +93,22 @@ impl Reader {
             apply(&mut answer, &finish.path, &|value| *value = finisher.finish(finish, value));
         }
         Ok(answer.to_string())
+    }
+
+    /// Narrows a statement to the rows that the index of searches gives.
+    async fn narrowed(&self, asked: sea_orm::Statement, searches: &[Search]) -> Result<sea_orm::Statement, DbErr> {
+        let read = self.data(search::lookup(asked.db_backend, searches)).await?.unwrap_or_else(|| "[]".to_owned());
+        search::narrow(asked, searches, &read).map_err(|error| DbErr::Custom(error.to_string()))
+    }
+
+    /// Runs a statement and returns its only column of its only row.
+    async fn data(&self, asked: sea_orm::Statement) -> Result<Option<String>, DbErr> {
+        if let Some(kept) = &self.kept {
+            let row = kept.fetch(&self.db, &asked).await?;
+            return row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
+        }
+        let row = self.db.query_one_raw(asked).await?;
+        Ok(row.map(|row| row.try_get("", "data")).transpose()?.flatten())
     }
 
     /// Runs a statement that was not planned, such as the one that finds a session, on the same connections. Returns

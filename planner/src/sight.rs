@@ -45,7 +45,8 @@ impl Sql<'_> {
     }
 
     /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, and each `{fact:name}`
-    /// by the value of the fact.
+    /// by the value of the fact, and `{found:table:alias}` by the condition that the row may contain the text of the fact
+    /// `searched`.
     pub fn source(&mut self, source: &str) -> String {
         let mut rest = source;
         let mut whole = String::with_capacity(source.len());
@@ -57,7 +58,8 @@ impl Sql<'_> {
             rest = behind;
         }
         whole.push_str(rest);
-        self.with_facts(&whole)
+        let whole = self.with_facts(&whole);
+        self.with_found(&whole)
     }
 
     /// Returns a template with each `{fact:name}` replaced by the value of the fact.

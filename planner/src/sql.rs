@@ -8,6 +8,7 @@ use sea_orm::sea_query::{CommonTableExpression, SubQueryStatement, WithQuery};
 use sea_orm::{DbBackend, Statement, Value};
 
 use crate::fold;
+use crate::search::{self, Search};
 use crate::sight::{Everything, Sight};
 
 /// The most members in one call of the JSON object function. PostgreSQL accepts 100 arguments, two for each member.
@@ -22,6 +23,10 @@ pub struct Sql<'a> {
     facts: &'a [(&'static str, Value)],
     bound_facts: Vec<(&'static str, String)>,
     sight: &'a dyn Sight,
+    /// The searches in the statement that the index may narrow.
+    searches: Vec<Search>,
+    /// Whether searches are narrowed at this place of the statement.
+    narrows: bool,
 }
 
 impl<'a> Sql<'a> {
@@ -33,7 +38,8 @@ impl<'a> Sql<'a> {
 
     /// Makes an empty statement that may read only the rows in `sight`.
     pub fn within(backend: DbBackend, facts: &'a [(&'static str, Value)], sight: &'a dyn Sight) -> Self {
-        Self { backend, values: Vec::new(), aliases: 0, facts, bound_facts: Vec::new(), sight }
+        let (values, bound_facts, searches) = (Vec::new(), Vec::new(), Vec::new());
+        Self { backend, values, aliases: 0, facts, bound_facts, sight, searches, narrows: true }
     }
 
     /// Returns what the caller may see.
@@ -45,8 +51,39 @@ impl<'a> Sql<'a> {
     /// statement is looked up by its text alone, and PostgreSQL refuses it with a different number of values.
     pub fn statement(self, text: impl Into<String>) -> Statement {
         let text = text.into();
+        let text = if self.searches.is_empty() { text } else { search::unmarked(&text, |_, _| None) };
+        self.marked(text).0
+    }
+
+    /// Finishes the statement like [`Sql::statement`], with the marks at which the index may narrow these searches.
+    pub(crate) fn marked(self, text: String) -> (Statement, Vec<Search>) {
         debug_assert!(has_places(&text, self.values.len()), "bound values and placeholders do not match: {text}");
-        Statement::from_sql_and_values(self.backend, text, self.values)
+        (Statement::from_sql_and_values(self.backend, text, self.values), self.searches)
+    }
+
+    /// Enters a search and returns its number; none at a place where searches are not narrowed.
+    pub(crate) fn search(&mut self, search: Search) -> Option<usize> {
+        if !self.narrows {
+            return None;
+        }
+        let known = self.searches.iter().position(|known| *known == search);
+        Some(known.unwrap_or_else(|| {
+            self.searches.push(search);
+            self.searches.len() - 1
+        }))
+    }
+
+    /// Writes something in which no search is narrowed.
+    pub(crate) fn widely<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let narrows = std::mem::replace(&mut self.narrows, false);
+        let written = write(self);
+        self.narrows = narrows;
+        written
+    }
+
+    /// Returns the value of a named fact.
+    pub(crate) fn given(&self, name: &str) -> Option<&Value> {
+        self.facts.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// Returns the number of values bound so far.
@@ -316,13 +353,8 @@ impl<'a> Sql<'a> {
     /// Binds any number of keys as one value, and writes what makes a condition of a column: `id {keys}`. The text of
     /// the statement does not depend on their number.
     pub fn among(&mut self, keys: impl IntoIterator<Item = i64>) -> String {
-        let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
-        let keys = keys.join(",");
-        if self.is_postgres() {
-            format!("= ANY (CAST({} AS bigint[]))", self.bind(format!("{{{keys}}}")))
-        } else {
-            format!("IN (SELECT value FROM json_each({}))", self.bind(format!("[{keys}]")))
-        }
+        let place = self.bind(key_list(self.backend, keys));
+        among(self.backend, &place)
     }
 
     /// Binds rows, a JSON array of arrays, as one value, and writes them as a table of these columns, each with its
@@ -349,6 +381,22 @@ impl<'a> Sql<'a> {
     /// Casts the expression to text, for the only column of a planned statement.
     pub fn as_text(&self, expression: &str) -> String {
         if self.is_postgres() { format!("({expression})::text") } else { expression.to_owned() }
+    }
+}
+
+/// Returns any number of keys as the one value that [`among`] reads.
+pub(crate) fn key_list(backend: DbBackend, keys: impl IntoIterator<Item = i64>) -> String {
+    let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
+    let keys = keys.join(",");
+    if backend == DbBackend::Postgres { format!("{{{keys}}}") } else { format!("[{keys}]") }
+}
+
+/// Writes what makes a condition of a column: that it is among the keys that are bound to this placeholder.
+pub(crate) fn among(backend: DbBackend, place: &str) -> String {
+    if backend == DbBackend::Postgres {
+        format!("= ANY (CAST({place} AS bigint[]))")
+    } else {
+        format!("IN (SELECT value FROM json_each({place}))")
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{wake, webhook};
 
 /// The pattern of ticks: every minute, at its beginning.
 const EVERY_MINUTE: &str = "0 * * * * *";
-/// The time that settling the figures may take before the jobs run without it.
+/// The time that settling the figures, and indexing texts, may take before the jobs run without it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long no tick has to have begun until one is begun without the ticker. It waits by the wall clock: after that was
@@ -70,6 +70,11 @@ async fn tick_alone(context: &Context, last_tick: &LastTick, ticking: &Mutex<()>
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the figures could not be settled; the next tick tries again"),
         Err(_) => tracing::warn!("settling the figures took too long; the next tick tries again"),
+    }
+    match tokio::time::timeout(PATIENCE, ledger::search::settle(&context.db)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "texts could not be indexed; the next tick tries again"),
+        Err(_) => tracing::info!("there are more texts to index; the next tick goes on"),
     }
     match tick(context).await {
         Ok(pending) => {

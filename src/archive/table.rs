@@ -5,8 +5,10 @@ use planner::Sql;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TryGetable};
 use serde_json::{Value, json};
 
-/// Tables that belong to a database rather than to the ledger in it.
-const OF_DATABASE: &[&str] = &["seaql_migrations", "heartbeat", "index_count", "backup"];
+/// Tables that belong to a database rather than to the ledger in it. Triggers note for the index of searches what is
+/// restored.
+const OF_DATABASE: &[&str] =
+    &["seaql_migrations", "heartbeat", "index_count", "backup", "search_gram", "search_pending"];
 
 /// A table.
 pub(super) struct Table {

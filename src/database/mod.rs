@@ -104,6 +104,7 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, Fail
         tracing::info!(steps = applied.join(", "), "migrated the database");
     }
     ledger::statistics::kept::ensure(db).await?;
+    ledger::record::name_order::ensure(db).await?;
     Ok(applied)
 }
 

@@ -38,6 +38,7 @@ use ledger::record::database;
 use ledger::record::database::Transaction;
 use ledger::rule::calendar::{Quarter, local_day, plus_days};
 use ledger::rule::deadline::{self, Columns, Context, Deadline, GRACE_DAYS};
+use ledger::rule::name_order::name_order;
 use ledger::rule::sameness;
 use ledger::rule::workflow::roll_up;
 use ledger::statistics::kept;
@@ -257,6 +258,7 @@ impl Maker<'_> {
                     sector: Set(sector_of(&name).map(str::to_owned)),
                     language: Set(None),
                     attaches_calendar: Set(false),
+                    name_order: Set(name_order(&name)),
                     name: Set(name),
                 });
             }

@@ -1,11 +1,17 @@
 //! Walking a list page by page, forward and backward, with missing dates: every row occurs once, in order. A cursor
 //! works in its own list only.
 
+use ledger::rule::name_order::name_order;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{World, stories};
+use crate::support::{World, block_on, stories};
 
-stories!(every_row_is_met_once_in_order_forward_and_backward, a_cursor_of_another_list_is_refused);
+stories!(
+    every_row_is_met_once_in_order_forward_and_backward,
+    a_cursor_of_another_list_is_refused,
+    names_are_in_the_order_of_a_dictionary,
+);
 
 fn every_row_is_met_once_in_order_forward_and_backward(world: &World) {
     world.done(&["demo"]);
@@ -132,4 +138,41 @@ fn a_cursor_of_another_list_is_refused(world: &World) {
     let nodes = server.data(&several, &json!({}))["problems"]["nodes"].clone();
     assert_eq!(nodes[0]["rest"]["nodes"].as_array().unwrap(), &nodes[0]["measures"]["nodes"].as_array().unwrap()[1..]);
     assert_eq!(nodes[1]["rest"]["nodes"], json!([]));
+}
+
+fn names_are_in_the_order_of_a_dictionary(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let region = server.data("{ region(code: \"990122\") { id version } }", &json!({}))["region"].clone();
+    let units = || {
+        let query = "{ units(first: 100) { nodes { name } }
+            regions(first: 100, orderBy: [{field: NAME}]) { nodes { name } }
+            accounts(first: 100, orderBy: [{field: NAME}]) { nodes { name } } }";
+        let data = server.data(query, &json!({}));
+        ["units", "regions", "accounts"].map(|list| {
+            let nodes = data[list]["nodes"].as_array().unwrap().iter();
+            let names: Vec<String> = nodes.map(|node| node["name"].as_str().unwrap().to_owned()).collect();
+            assert!(names.is_sorted_by_key(|name| name_order(name)), "{names:?}");
+            names
+        })
+    };
+    units();
+    // A region that is renamed moves.
+    let renamed = server.data(
+        "mutation($input: EditRegionInput!) { editRegion(input: $input) { errors { message } } }",
+        &json!({"input": {"regionId": region["id"], "version": region["version"], "name": "阿坝县"}}),
+    );
+    assert_eq!(renamed["editRegion"]["errors"], json!([]));
+    let [_, regions, _] = units();
+    assert_eq!(regions[0], "阿坝县");
+    // Names that were written before there were keys get theirs with the migration.
+    block_on(async {
+        for table in ["unit", "region", "account"] {
+            let db = world.db().await;
+            db.execute_unprepared(&format!("UPDATE {table} SET name_order = ''")).await.unwrap();
+        }
+    });
+    world.done(&["migrate"]);
+    let [_, again, _] = units();
+    assert_eq!(again, regions);
 }

@@ -1,17 +1,22 @@
 //! Searching: one normal form of width, case and script in every list, and one list of everything.
 
-use serde_json::json;
+use ledger::search;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
 
 use crate::support::ledgers::{ROUND, city};
-use crate::support::{World, block_on, stories};
+use crate::support::{Server, World, block_on, stories};
 
-stories!(width_case_and_script_make_no_difference, everything_with_words_is_found_within_ones_rights);
+stories!(
+    width_case_and_script_make_no_difference,
+    everything_with_words_is_found_within_ones_rights,
+    what_is_found_is_the_same_before_and_after_it_is_indexed,
+);
 
 fn width_case_and_script_make_no_difference(world: &World) {
     let county = world.file("县.xlsx", &city(&crate::support::ledgers::CITY_ROWS));
     world.done(&["import", &county, "--round", ROUND, "--region", "540329", "--issued-by", "540300", "--create-units"]);
     block_on(async {
-        use sea_orm::ConnectionTrait;
         let db = world.db().await;
         for (id, text) in [(1, "治理ＰＭ２．５点位20处"), (2, "治理PM2.5點位２０处")] {
             db.execute_unprepared(&format!("UPDATE measure SET content = '{text}' WHERE id = {id}")).await.unwrap();
@@ -84,4 +89,55 @@ fn everything_with_words_is_found_within_ones_rights(world: &World) {
         ids.dedup();
         assert_eq!(ids.len(), all, "no hit comes twice");
     }
+}
+
+/// The index narrows the searches for these words, in each list that it covers, and by a filter of another list. Words
+/// of one character and words that nearly every text has are looked for in the texts themselves.
+const INDEXED: &str = "query($words: String!) {
+    problems(first: 50, filter: {text: {search: $words}}) { totalCount nodes { id } }
+    numbers: problems(first: 50, filter: {number: {search: $words}}) { totalCount nodes { id } }
+    measures(first: 50, filter: {text: {search: $words}}) { totalCount nodes { id } }
+    others: measures(first: 50, filter: {not: {text: {search: $words}}}) { totalCount nodes { id } }
+    either: measures(first: 50, filter: {or: [{text: {search: $words}}, {number: {search: $words}}]}) { totalCount }
+    assignments(first: 50, filter: {measure: {is: {text: {search: $words}}}}) { totalCount nodes { id } }
+    units(first: 50, filter: {name: {search: $words}}) { totalCount nodes { id } }
+    inspectionCases(first: 50, filter: {text: {search: $words}}) { totalCount nodes { id } }
+    progressReports(first: 50, filter: {text: {search: $words}}) { totalCount nodes { id } }
+    search(text: $words, first: 50) { totalCount nodes { objectId rank snippet } }
+}";
+
+fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
+    world.done(&["demo"]);
+    // Nothing is indexed yet: this server has no scheduler.
+    let server = world.serve();
+    let scanned = found(&server);
+    block_on(async {
+        let db = world.db().await;
+        assert!(search::settle(&db).await.unwrap() > 0);
+        assert_eq!(search::settle(&db).await.unwrap(), 0);
+    });
+    assert_eq!(found(&server), scanned);
+    // A text that is corrected is found by its new words at once, and no longer by its old ones.
+    let count = |words: &str| {
+        let query = "query($words: String!) { measures(filter: {text: {search: $words}}) { totalCount } }";
+        server.data(query, &json!({ "words": words }))["measures"]["totalCount"].as_i64().unwrap()
+    };
+    let (before, all) = (count("雨污分流"), count("整改"));
+    block_on(async {
+        let db = world.db().await;
+        db.execute_unprepared("UPDATE measure SET content = '雨污分流改造完成整改' WHERE id = 1").await.unwrap();
+        for settled in [false, true] {
+            if settled {
+                assert_eq!(search::settle(&db).await.unwrap(), 1, "only what was written since");
+            }
+            assert_eq!(count("分流改造完"), 1);
+        }
+    });
+    assert!(count("雨污分流") >= before && count("整改") >= all);
+}
+
+/// Returns what the server finds for some words.
+fn found(server: &Server) -> Vec<Value> {
+    let words = ["整改", "水", "生态环境", "垃圾 整改", "生態環境", "没有的词", "局", "整改方案已印发", "Ａ1", "改，"];
+    words.iter().map(|words| server.data(INDEXED, &json!({ "words": words }))).collect()
 }

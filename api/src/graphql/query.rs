@@ -535,9 +535,11 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
             return statement.map(Plan::Statement);
         }
         Read::Search => {
-            let (condition, word) = search_hit::searched(&id("text").unwrap_or_default())?;
+            let text = id("text").unwrap_or_default();
+            let (condition, word) = search_hit::searched(&text)?;
             let found = Root::Found(<SearchHit as Noun>::table(), page_arguments::<SearchHit>(), condition);
-            return read::statement_with([("search", word.into())], found, root, request).map(Plan::Statement);
+            let facts = [("search", word.into()), ("searched", text.into())];
+            return read::statement_with(facts, found, root, request).map(Plan::Statement);
         }
         Read::Newest => {
             let most = match root.argument("first") {

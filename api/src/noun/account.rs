@@ -132,9 +132,10 @@ const INBOX: &str = "SELECT i.id FROM mail i WHERE i.recipient = {t}.email \
 
 const KEY: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
-// Lists are ordered by personal data as the caller sees them: masked or absent where they are for the caller.
+// Lists are ordered by personal data as the caller sees them: masked or absent where they are for the caller. A
+// masked name is ordered by its first character (`name_order::WIDTH`).
 const NAME: SortKey = SortKey::expression(
-    "CASE WHEN {sees:account.person:{t}} THEN {t}.name ELSE substr({t}.name, 1, 1) || '**' END",
+    "CASE WHEN {sees:account.person:{t}} THEN {t}.name_order ELSE substr({t}.name_order, 1, 8) END",
     SortType::Text,
 );
 const EMAIL: SortKey = SortKey::expression(
@@ -214,7 +215,7 @@ noun! {
 }
 
 order! { AccountOrder by AccountOrderField {
-    /// 姓名 · Name of the user, as the caller sees it.
+    /// 姓名 · Name of the user, as the caller sees it, in the order of a Chinese dictionary (pinyin).
     Name = NAME,
     /// 邮箱 · E-mail address; those that the caller may not see come last, or first in descending order.
     Email = EMAIL,

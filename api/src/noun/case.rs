@@ -5,7 +5,9 @@ use ledger::record::concern;
 use ledger::rule::case_flow;
 use ledger::work::available::{self, Subject};
 use ledger::work::case::{self as acts, On};
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, noun};
+use planner::{
+    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, Texts, noun,
+};
 
 use crate::context::Request;
 use crate::noun::audit::AuditEntry;
@@ -321,9 +323,9 @@ filter! {
         /// The finding is one of these.
         finding: Vec<CaseFinding> = |findings| one_of::<_, entity::inspection_case::Finding>("finding", findings),
         /// Condition on the case number as printed.
-        number: TextFilter = |number| number.condition("number", &["number"]),
+        number: TextFilter = |number| number.condition("number", Texts::indexed("inspection_case", &["number"])),
         /// Condition on what the complaint is about.
-        text: TextFilter = |text| text.condition("summary", &["summary"]),
+        text: TextFilter = |text| text.condition("summary", Texts::indexed("inspection_case", &["summary"])),
         /// Condition on the local date on which the case was handed over.
         handed_over_on: DateFilter = |day| day.condition("handed_over_on"),
         /// Condition on the local date by which the case has to be resolved.

@@ -1,7 +1,7 @@
 //! Steps taken in complaint cases (交办案件) and reports on them: append-only.
 
 use async_graphql::{Enum, ID};
-use planner::{Dimension, Kind, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Kind, Noun, SortKey, SortType, Texts, noun};
 
 use crate::noun::account::Account;
 use crate::noun::case::{CaseFinding, InspectionCase, InspectionCaseFilter};
@@ -75,7 +75,7 @@ filter! {
         /// The step is of one of these kinds.
         step: Vec<CaseStep> = |steps| one_of::<_, entity::case_report::CaseStep>("step", steps),
         /// Condition on the text of the step.
-        text: TextFilter = |text| text.condition("text", &["text"]),
+        text: TextFilter = |text| text.condition("text", Texts::indexed("case_report", &["text"])),
         /// Condition on when the step was taken.
         written_at: DateTimeFilter = |at| at.condition("written_at"),
         /// Condition on the complaint case that the step belongs to.

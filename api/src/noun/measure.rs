@@ -9,7 +9,7 @@ use ledger::keep::party::{Named, Party};
 use ledger::keep::{Patch, measure as keep, merge};
 use ledger::record::concern;
 use ledger::work::available::{self, Subject};
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, Texts, noun};
 
 use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -259,9 +259,9 @@ filter! {
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the text of the measure.
-        text: TextFilter = |text| text.condition("content", &["content"]),
+        text: TextFilter = |text| text.condition("content", Texts::indexed("measure", &["content"])),
         /// Condition on the number as printed.
-        number: TextFilter = |number| number.condition("number", &["number"]),
+        number: TextFilter = |number| number.condition("number", Texts::indexed("measure", &["number"])),
         /// The workflow status of the measure is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.

@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, problem as keep};
 use ledger::record::concern;
 use ledger::work::available::{self, Subject};
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, Texts, noun};
 
 use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
@@ -192,9 +192,9 @@ filter! {
         round: RelationFilter<InspectionRoundFilter> =
             |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Condition on the text of the problem: `search` looks in title and description, the others compare the title.
-        text: TextFilter = |text| text.condition("title", &["title", "description"]),
+        text: TextFilter = |text| text.condition("title", Texts::indexed("problem", &["title", "description"])),
         /// Condition on the number as printed.
-        number: TextFilter = |number| number.condition("number", &["number"]),
+        number: TextFilter = |number| number.condition("number", Texts::indexed("problem", &["number"])),
         /// The workflow status of the problem is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.

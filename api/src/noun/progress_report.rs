@@ -1,7 +1,7 @@
 //! Progress reports (整改进展) on assignments. They are append-only.
 
 use async_graphql::ID;
-use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, noun};
+use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Texts, noun};
 
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
@@ -128,7 +128,7 @@ filter! {
     /// Conditions on progress reports. All that are given have to hold.
     ProgressReportFilter {
         /// Condition on the text of the report.
-        text: TextFilter = |text| text.condition("text", &["text"]),
+        text: TextFilter = |text| text.condition("text", Texts::indexed("progress_report", &["text"])),
         /// Condition on the month that the report covers, such as `2023-04`.
         period: TextFilter = |period| period.condition("period", &["period"]),
         /// Condition on the assignment that the report is about.

@@ -79,8 +79,8 @@ order! { RegionOrder by RegionOrderField {
     Level = RANK,
     /// 代码 · Division code; in ascending order, regions without one come last.
     Code = CODE,
-    /// 名称 · Full name of the region.
-    Name = SortKey::column("{t}.name", "name", SortType::Text),
+    /// 名称 · Full name of the region, in the order of a Chinese dictionary (pinyin).
+    Name = SortKey::column("{t}.name_order", "name_order", SortType::Text),
 } }
 
 filter! {

@@ -2,7 +2,7 @@
 //! list.
 
 use async_graphql::{Enum, Error};
-use planner::{Bilingual, Condition, Dimension, Kind, Noun, SortKey, SortType, Sql, noun};
+use planner::{Bilingual, Condition, Dimension, Kind, Noun, SortKey, SortType, Sql, Texts, noun};
 
 use crate::error::{Code, coded};
 use crate::noun::case::InspectionCase;
@@ -69,7 +69,9 @@ macro_rules! part {
             $text,
             " AS text, x.id AS key FROM ",
             $table,
-            " x WHERE {sees:",
+            " x WHERE {found:",
+            $table,
+            ":x} AND {sees:",
             $table,
             ":x}"
         )
@@ -152,6 +154,6 @@ pub(crate) fn searched(text: &str) -> Result<(Condition, String), Error> {
         let (zh, en) = ("`text` 应给出要查找的词", "`text` must name at least one word to look for");
         return Err(coded(Code::BadUserInput, Bilingual::new(zh, en)));
     };
-    let words = text.split_whitespace().map(|word| Condition::Contains(&["text"], word.to_owned()));
+    let words = text.split_whitespace().map(|word| Condition::Contains(Texts::from(&["text"]), word.to_owned()));
     Ok((Condition::All(words.collect()), planner::normal(first)))
 }

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
 use ledger::work::{On, batch, comment, supervision as acts};
-use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, noun};
+use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, Texts, noun};
 use sea_orm::Value;
 
 use crate::context::Request;
@@ -232,7 +232,7 @@ filter! {
     /// Conditions on comments. A comment must satisfy every condition that is given.
     CommentFilter {
         /// Condition on the text of the comment.
-        text: TextFilter = |text| text.condition("text", &["text"]),
+        text: TextFilter = |text| text.condition("text", Texts::indexed("comment", &["text"])),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, unit as keep};
-use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, noun};
+use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, Texts, noun};
 
 use crate::context::Request;
 use crate::noun::account::Language;
@@ -45,7 +45,7 @@ fn reachable(sql: &mut Sql<'_>, unit: &str) -> String {
     sql.boolean(&condition)
 }
 
-const NAME: SortKey = SortKey::column("{t}.name", "name", SortType::Text);
+const NAME: SortKey = SortKey::column("{t}.name_order", "name_order", SortType::Text);
 
 const GROUPS: &[Dimension] = &[
     Dimension::plain("KIND", "单位类型 · Kind of body that the unit is.", "{t}.kind"),
@@ -116,7 +116,7 @@ noun! {
 }
 
 order! { UnitOrder by UnitOrderField {
-    /// 名称 · Name of the unit.
+    /// 名称 · Name of the unit, in the order of a Chinese dictionary (pinyin).
     Name = NAME,
 } }
 
@@ -124,7 +124,7 @@ filter! {
     /// Conditions on units. A unit must satisfy every condition that is given.
     UnitFilter {
         /// Condition on the name; aliases are not searched.
-        name: TextFilter = |name| name.condition("name", &["name"]),
+        name: TextFilter = |name| name.condition("name", Texts::indexed("unit", &["name"])),
         /// Condition on the sector in which the unit works.
         sector: TextFilter = |sector| sector.condition("sector", &["sector"]),
         /// Selects units of one of these kinds; an empty list selects none.

@@ -7,7 +7,7 @@ use async_graphql::registry::{MetaType, MetaTypeId, Registry};
 use async_graphql::resolver_utils::{EnumType, enum_value};
 use async_graphql::{ID, InputObject, InputObjectType, InputType, InputValueError, InputValueResult, Name, Value};
 use ledger::record::concern;
-use planner::{Condition, Filter, Table, argument};
+use planner::{Condition, Filter, Table, Texts, argument};
 use sea_orm::ActiveEnum;
 
 use crate::part::scalar::{Date, Moment};
@@ -170,7 +170,8 @@ filter_over! {
 
 impl TextFilter {
     /// Returns the condition on `column`; `search` looks for its words in the columns of `searched` instead.
-    pub(crate) fn condition(&self, column: &'static str, searched: &'static [&'static str]) -> Condition {
+    pub(crate) fn condition(&self, column: &'static str, searched: impl Into<Texts>) -> Condition {
+        let searched = searched.into();
         let mut all = Vec::new();
         if let Some(words) = self.search.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
             // Every word must occur, in any order and in any of the searched columns: one condition per word.

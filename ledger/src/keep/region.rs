@@ -17,6 +17,7 @@ use crate::record::concern;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::region::{add, level_below, rank};
+use crate::rule::name_order::name_order;
 use crate::statistics::kept;
 use crate::work::{Acting, current};
 
@@ -142,7 +143,7 @@ pub async fn edit(acting: &Acting<'_>, region: Option<i64>, version: i32, change
         changes.name.read(row.name.clone(), |given| name(&given)),
         changes.code.read(row.code.clone(), code),
     ))?;
-    let mut now = Model { name, code, ..row.clone() };
+    let mut now = Model { name_order: name_order(&name), name, code, ..row.clone() };
     let parent = match changes.parent {
         Patch::Set(parent) => {
             let parent = live(&transaction, parent).await?;

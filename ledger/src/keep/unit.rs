@@ -22,6 +22,7 @@ use crate::people::policy::Act;
 use crate::record::audit::Entry;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::rule::name_order::name_order;
 use crate::rule::wording::masked_address;
 use crate::unit::{add_alias, is_international, kind_of, normal_address, sector_of, set_addresses};
 use crate::work::{Acting, Done, Warning, WarningCode, current};
@@ -211,6 +212,7 @@ pub async fn create_within(db: &Transaction, acting: &Acting<'_>, new: New) -> R
         sector: Set(sector),
         language: Set(new.language),
         name: Set(called.clone()),
+        name_order: Set(name_order(&called)),
         version: Set(1),
         ..Default::default()
     };
@@ -292,6 +294,7 @@ pub async fn edit_within(
     free(db, &row, std::slice::from_ref(&row.name), "name").await?;
     free(db, &row, &now.aliases, "aliases").await?;
     row.version += 1;
+    row.name_order = name_order(&row.name);
     let called = row.name.clone();
     let row = only_one(unit::ActiveModel::from(row).reset_all().update(db).await, || taken(&called, "name"))?;
     unit_alias::Entity::delete_many()

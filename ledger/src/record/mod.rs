@@ -9,6 +9,7 @@ pub mod database;
 pub mod delivery;
 pub mod link_key;
 pub mod message_id;
+pub mod name_order;
 pub mod outage;
 pub mod outbox;
 pub mod queue;

@@ -9,6 +9,7 @@ pub mod deadline;
 pub mod holiday;
 pub mod ics;
 pub mod leader;
+pub mod name_order;
 pub mod pace;
 pub mod personal;
 pub mod roll_up;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 pub(crate) use cases::of_chain;
 use chrono::{Datelike, NaiveDate};
 use entity::assignment::Status;
+use ledger::rule::name_order::name_order;
 use ledger::rule::pace::{Facts, Pace};
 use sea_orm::{ActiveEnum, DatabaseConnection, FromQueryResult, Statement};
 use serde_json::{Value, json};
@@ -345,7 +346,7 @@ impl Tables {
 
     fn region(&self, row: &entity::region::Model) -> Object {
         let values = json!({"code": row.code, "name": row.name, "level": row.level.to_value(), "rank": row.rank,
-            "retiredOn": row.retired_on, "version": row.version});
+            "nameOrder": name_order(&row.name), "retiredOn": row.retired_on, "version": row.version});
         Object::new("Region", row.id, values)
             .one("mergedInto", "Region", row.merged_into_id)
             .one("parent", "Region", row.parent_id)
@@ -357,7 +358,7 @@ impl Tables {
     fn unit(&self, row: &entity::unit::Model) -> Object {
         let is_reachable = self.addresses.iter().any(|address| address.unit_id == row.id);
         let values = json!({"name": row.name, "kind": row.kind.to_value(), "sector": row.sector,
-            "language": row.language.map(|language| language.to_value()),
+            "nameOrder": name_order(&row.name), "language": row.language.map(|language| language.to_value()),
             "hasCalendar": row.attaches_calendar, "isReachable": is_reachable,
             "retiredOn": row.retired_on, "version": row.version});
         let mut addresses: Vec<_> =
@@ -576,6 +577,7 @@ impl Tables {
         let region = self.regions.iter().find(|region| Some(region.id) == row.region_id);
         let code = region.and_then(|region| region.code.clone()).unwrap_or_else(|| "999999999999".to_owned());
         let values = json!({"name": name, "isKnown": is_known, "regionCode": code,
+            "nameOrder": name_order(name.trim_end_matches('*')),
             "signedInAt": row.signed_in_at.filter(|_| is_known), "phone": phone,
             "language": row.language.map(|language| language.to_value()),
             "hasCalendar": row.attaches_calendar, "email": email, "role": row.role.to_value(),

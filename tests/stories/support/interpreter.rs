@@ -718,6 +718,7 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
         .iter()
         .map(|wish| match (noun, wish["field"].as_str().unwrap()) {
             ("Region", "LEVEL") => ("rank".to_owned(), wish),
+            ("Region" | "Unit" | "Account", "NAME") => ("nameOrder".to_owned(), wish),
             ("Account", "REGION") => ("regionCode".to_owned(), wish),
             (_, "STATUS") => ("statusRank".to_owned(), wish),
             (_, field) => (camel(field), wish),
@@ -729,7 +730,7 @@ pub(crate) fn wishes(noun: &str, asked: &Value) -> Vec<Wish> {
     }
     let own: &[(&str, bool)] = match noun {
         "Region" => &[("rank", false), ("code", false)],
-        "Unit" => &[("name", false)],
+        "Unit" => &[("nameOrder", false)],
         "Problem" | "Measure" | "ResponsibleParty" => &[("position", false)],
         "ProgressReport" => &[("submittedAt", true)],
         "Check" | "InspectionCase" => &[("dueOn", false)],

@@ -19,6 +19,7 @@ use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::outbox;
+use crate::rule::name_order::name_order;
 use crate::work::Acting;
 
 /// The kinds of mails that are about accounts.
@@ -126,9 +127,11 @@ pub async fn erase(acting: &Acting<'_>, account: i64, current: Option<&str>) -> 
     identity::Entity::delete_many().filter(identity::Column::AccountId.eq(account)).exec(&transaction).await?;
     saved_view::Entity::delete_many().filter(saved_view::Column::AccountId.eq(account)).exec(&transaction).await?;
     forget_mails(&transaction, account, &found.email, &address).await?;
+    let name = format!("{ERASED} {account}");
     let change = account::ActiveModel {
         id: Set(account),
-        name: Set(format!("{ERASED} {account}")),
+        name_order: Set(name_order(&name)),
+        name: Set(name),
         email: Set(address),
         phone: Set(None),
         password_hash: Set(None),

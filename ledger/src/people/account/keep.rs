@@ -24,6 +24,7 @@ use crate::people::policy::{Act, needs_end, needs_region, needs_unit};
 use crate::record::audit::{self, By};
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::rule::name_order::name_order;
 use crate::work::{self, Acting};
 
 /// An account to create.
@@ -66,6 +67,7 @@ pub async fn create(db: &Transaction, by: &By, new: New, now: DateTime<Utc>) -> 
     free(db, &email, None).await?;
     let row = account::ActiveModel {
         unit_id: Set(place.unit),
+        name_order: Set(name_order(&name)),
         name: Set(name),
         email: Set(email),
         created_at: Set(now),
@@ -282,6 +284,7 @@ pub async fn edit(acting: &Acting<'_>, account: i64, edit: Edit, current: Option
     let change = account::ActiveModel {
         id: Set(account),
         email: Set(email),
+        name_order: Set(name_order(&name)),
         name: Set(name),
         phone: Set(phone),
         language: Set(language),
