@@ -157,12 +157,12 @@ fn hold(
     name: &(Holder, String),
     begin: impl FnOnce() -> Result<Partial, Unserved>,
 ) -> Result<Partial, Unserved> {
-    let mut begun = begun(files);
-    let partial = match begun.get_mut(name) {
+    let mut uploads = begun(files);
+    let partial = match uploads.get_mut(name) {
         Some(known) => known.take().ok_or_else(busy)?,
         None => begin()?,
     };
-    begun.insert(name.clone(), None);
+    uploads.insert(name.clone(), None);
     Ok(partial)
 }
 

@@ -48,6 +48,7 @@ pub(crate) struct SettingQuery;
 impl SettingQuery {
     /// Lists the settings of the installation as they are, without secrets, in the order of their documentation. They
     /// are read when the program starts. For administrators; empty for others.
+    #[expect(clippy::unused_async, reason = "every resolver is an async function")]
     async fn effective_settings(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<EffectiveSetting>> {
         let request = ctx.data::<Request>()?;
         if !request.principal().may(Act::KeepAccounts) {
