@@ -47,8 +47,8 @@ struct Arguments {
     #[arg(long, default_value_t = 4)]
     connections: usize,
     /// How many milliseconds the mail server takes for a message besides writing it. By default about as long as a
-    /// server that queues messages and syncs its disk; 0 measures the processor time alone, of which a digest takes more
-    /// than a finished message.
+    /// server that queues messages and syncs its disk; 0 measures the processor time alone, of which a digest takes
+    /// more than a finished message.
     #[arg(long, default_value_t = 4)]
     server_ms: u64,
     /// How many digests wait when a notice is queued.

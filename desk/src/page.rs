@@ -309,7 +309,8 @@ pub(crate) fn variables(visit: &Visit<'_>, page: &Page) -> Map<String, Value> {
     variables::of_document(&page.parsed, &desk.schema, &given)
 }
 
-/// Returns the moments at which the local day that an address names as `day` begins and ends, as `dayStart` and `dayEnd`.
+/// Returns the moments at which the local day that an address names as `day` begins and ends, as `dayStart` and
+/// `dayEnd`.
 fn ends_of_day(given: &Given, zone: Tz) -> Vec<(String, String)> {
     let Some(day) = variables::first(given, "day").and_then(|day| day.parse::<NaiveDate>().ok()) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Notes of the backups that were made of a database. They belong to the database, not to the ledger in it, so no backup
-//! contains them.
+//! Notes of the backups that were made of a database. They belong to the database, not to the ledger in it, so no
+//! backup contains them.
 
 use sea_orm::entity::prelude::*;
 

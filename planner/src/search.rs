@@ -49,8 +49,8 @@ pub(crate) struct Search {
     grams: BTreeSet<String>,
 }
 
-/// What the index has for a search: the grams that are stored, with the keys of their rows unless these are too many, and
-/// the keys of the rows that wait.
+/// What the index has for a search: the grams that are stored, with the keys of their rows unless these are too many,
+/// and the keys of the rows that wait.
 type Entry = (Vec<(String, Option<String>)>, Vec<(i64,)>);
 
 /// Returns the grams of a text: each pair of adjacent characters of its words, in normal form.
@@ -72,8 +72,8 @@ impl Sql<'_> {
         mark.map(|mark| mark + " AND ").unwrap_or_default()
     }
 
-    /// Returns a source with each `{found:table:alias}` replaced by the condition that the row may contain the text that
-    /// is searched for, the fact `searched`.
+    /// Returns a source with each `{found:table:alias}` replaced by the condition that the row may contain the text
+    /// that is searched for, the fact `searched`.
     pub(crate) fn with_found(&mut self, source: &str) -> String {
         let text = match self.given("searched") {
             Some(Value::String(Some(text))) => text.clone(),
@@ -119,7 +119,8 @@ pub(crate) fn lookup(backend: DbBackend, searches: &[Search]) -> sea_orm::Statem
         );
         let waiting = sql.array(&sql.list(&["p.row_key".to_owned()]), None, None);
         let waiting = format!(
-            "(SELECT {waiting} FROM (SELECT row_key FROM search_pending WHERE noun = {table} ORDER BY row_key LIMIT {}) p)",
+            "(SELECT {waiting} FROM \
+             (SELECT row_key FROM search_pending WHERE noun = {table} ORDER BY row_key LIMIT {}) p)",
             MOST + 1
         );
         read.push(sql.json(&sql.list(&[sql.json(&stored), sql.json(&waiting)])));

@@ -44,8 +44,8 @@ impl Sql<'_> {
         (!condition.is_always()).then(|| condition.to_sql(self, alias))
     }
 
-    /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, and each `{fact:name}`
-    /// by the value of the fact, and `{found:table:alias}` by the condition that the row may contain the text of the fact
+    /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, each `{fact:name}` by
+    /// the value of the fact, and `{found:table:alias}` by the condition that the row may contain the text of the fact
     /// `searched`.
     pub fn source(&mut self, source: &str) -> String {
         let mut rest = source;

@@ -131,28 +131,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 None => say!("测试邮件已发往 {address}"),
             }
         }
-        Mail::List { state } => {
-            let context = jobs_context(settings, &db).await?;
-            let mut query = Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(SHOWN);
-            if let Some(state) = state {
-                query = query.filter(Column::State.eq(MailState::from(state)));
-            }
-            for mail in query.all(&db).await? {
-                // A mail gets its subject when it is written.
-                let preview = context.writer.preview(&db, &mail, (clock::now(), settings.zone())).await;
-                let preview = preview.filter(|_| mail.state != MailState::Cancelled);
-                let (subject, reason) = preview.map_or_else(
-                    || (mail.kind.clone(), mail.reason.clone()),
-                    |preview| (preview.subject, preview.reason),
-                );
-                let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
-                let (subject, reason) = (one_line(&subject), one_line(&reason));
-                say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
-                if let Some(error) = mail.last_error {
-                    say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));
-                }
-            }
-        }
+        Mail::List { state } => list(&db, settings, state).await?,
         Mail::Why { id } => why(&db, settings, &id).await?,
         Mail::WhyNot { to, unit, job, on } => {
             let whom = match (to, unit) {
@@ -213,6 +192,29 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             let by = By::program();
             let done = suppression::report_bounce(&acting(settings, &db, &by), &address, !soft, detail).await?;
             if done.is_some() { say!("已停止投递") } else { say!("已记录，继续投递") }
+        }
+    }
+    Ok(())
+}
+
+/// Prints the newest mails.
+async fn list(db: &DatabaseConnection, settings: &Settings, state: Option<State>) -> Result<(), Failure> {
+    let context = jobs_context(settings, db).await?;
+    let mut query = Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(SHOWN);
+    if let Some(state) = state {
+        query = query.filter(Column::State.eq(MailState::from(state)));
+    }
+    for mail in query.all(db).await? {
+        // A mail gets its subject when it is written.
+        let preview = context.writer.preview(db, &mail, (clock::now(), settings.zone())).await;
+        let preview = preview.filter(|_| mail.state != MailState::Cancelled);
+        let (subject, reason) = preview
+            .map_or_else(|| (mail.kind.clone(), mail.reason.clone()), |preview| (preview.subject, preview.reason));
+        let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
+        let (subject, reason) = (one_line(&subject), one_line(&reason));
+        say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
+        if let Some(error) = mail.last_error {
+            say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));
         }
     }
     Ok(())

@@ -280,9 +280,9 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
         let arrived = offset(&bearer);
         assert!((100_000..=150_000).contains(&arrived), "{arrived}");
         assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
-        let sent = send(&format!("{arrived}-{}", size - 1), &file[arrived..], &bearer);
-        if sent.status != 409 || begun.elapsed().as_secs() > 60 {
-            break sent;
+        let last = send(&format!("{arrived}-{}", size - 1), &file[arrived..], &bearer);
+        if last.status != 409 || begun.elapsed().as_secs() > 60 {
+            break last;
         }
     };
     assert_eq!(whole.status, 201, "{}", whole.body);

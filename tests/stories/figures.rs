@@ -299,11 +299,17 @@ fn what_is_on_time_is_recounted_at_any_date(world: &World) {
     }
 }
 
+/// Returns the real time, at which the demo is made.
+#[expect(clippy::disallowed_methods, reason = "the demo's dates are those of the day on which it is made")]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
 /// Of the assignments of today, the places are those of the briefing of the month.
 fn ranks_are_those_of_the_briefing(world: &World) {
     world.done(&["demo"]);
     let server = world.serve();
-    let month = chrono::Utc::now().with_timezone(&chrono_tz::Asia::Shanghai).format("%Y-%m").to_string();
+    let month = now().with_timezone(&chrono_tz::Asia::Shanghai).format("%Y-%m").to_string();
     let said = server.data(
         "query($month: String!) { briefing(month: $month) { regions { key rank } units { key rank } }
             regions: statistics(by: REGION, count: ASSIGNMENTS) { rows { key rank } }

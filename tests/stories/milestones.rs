@@ -1,5 +1,7 @@
 //! The list of milestones: the dated steps of deadlines, by date, within what the caller may see.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::support::{World, stories};
@@ -18,8 +20,8 @@ fn set(world: &World) {
             ["排查于2025年6月30日前完成；整治于2026年12月31日前完成", "2024年1月至2027年12月", "2027年12月31日"];
         for (row, deadline) in deadlines.iter().enumerate() {
             let number = problem + 1;
-            rows +=
-                &format!("{number},第{number}个问题,{number}-{row},整治第{row}段,{deadline},市水利局,{name}人民政府\n");
+            let place = format!("{number},第{number}个问题,{number}-{row},整治第{row}段");
+            writeln!(rows, "{place},{deadline},市水利局,{name}人民政府").unwrap();
         }
     }
     let file = world.file("台账.csv", rows.as_bytes());
