@@ -72,5 +72,6 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
 
 /// Returns whether the answer of an operation is the same for all callers, so that caches may keep it.
 pub(crate) fn is_shared(operation: &Operation) -> bool {
-    operation.kind == OperationType::Query && operation.roots.iter().all(|root| SHARED.contains(&root.name()))
+    let mut names = operation.roots.iter().map(|root| root.name());
+    operation.kind == OperationType::Query && !operation.roots.is_empty() && names.all(|name| SHARED.contains(&name))
 }
