@@ -34,7 +34,7 @@ const PUBLIC: &[&str] = &[
 const LIMITED: &[&str] = &["enrolSecondFactor", "confirmSecondFactor", "signOut"];
 
 /// The public root fields whose answer is the same for all callers.
-const SHARED: &[&str] = &["__typename", "notices", "publicNotices"];
+const SHARED: &[&str] = &["notices", "publicNotices"];
 /// For how many seconds caches may keep an answer that is the same for all callers.
 pub(crate) const SHARED_FOR: i32 = 60;
 
@@ -72,6 +72,6 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
 
 /// Returns whether the answer of an operation is the same for all callers, so that caches may keep it.
 pub(crate) fn is_shared(operation: &Operation) -> bool {
-    let mut names = operation.roots.iter().map(|root| root.name());
-    operation.kind == OperationType::Query && !operation.roots.is_empty() && names.all(|name| SHARED.contains(&name))
+    let mut names = operation.roots.iter().map(|root| root.name()).filter(|name| *name != "__typename").peekable();
+    operation.kind == OperationType::Query && names.peek().is_some() && names.all(|name| SHARED.contains(&name))
 }
