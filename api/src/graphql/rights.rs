@@ -72,6 +72,7 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
 
 /// Returns whether the answer of an operation is the same for all callers, so that caches may keep it.
 pub(crate) fn is_shared(operation: &Operation) -> bool {
-    let mut names = operation.roots.iter().map(|root| root.name()).filter(|name| *name != "__typename").peekable();
+    let mut names =
+        operation.roots.iter().map(planner::Selection::name).filter(|name| *name != "__typename").peekable();
     operation.kind == OperationType::Query && names.peek().is_some() && names.all(|name| SHARED.contains(&name))
 }

@@ -47,7 +47,7 @@ tokio::task_local! {
     static SHARED: Arc<Open>;
 }
 
-/// Begins a transaction that will write; within [`Transaction::share`], joins the one that is shared.
+/// Begins a transaction that will write; within a batch of acts, joins that of the batch.
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     if let Ok(open) = SHARED.try_with(Arc::clone) {
         return Ok(Transaction { open, is_part: true });
