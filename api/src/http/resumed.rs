@@ -214,7 +214,7 @@ fn read_range(text: &str) -> Option<Range> {
     }
     let (first, last) = place.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last && last < size).then_some(Range { part: Some((first, last - first + 1)), size })
+    (first <= last && last < size).then(|| Range { part: Some((first, last - first + 1)), size })
 }
 
 /// Makes the refusal of a part that does not say where it belongs.
