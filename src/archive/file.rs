@@ -7,7 +7,6 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use ledger::file::storage::Storage;
-use sea_orm::Statement;
 use sha2::{Digest, Sha256};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -62,9 +61,7 @@ async fn write_files<W: Write>(
     zip: &mut ZipWriter<StreamWriter<W>>,
 ) -> Result<Files, Failure> {
     let mut files = Files::default();
-    let text = "SELECT DISTINCT place, sha256 FROM evidence ORDER BY place";
-    for row in source.query(Statement::from_string(source.backend(), text)).await? {
-        let (place, sha256): (String, String) = (row.try_get("", "place")?, row.try_get("", "sha256")?);
+    for (place, sha256) in source.evidence().await? {
         let Some((_, mut content)) = storage.read(&place).await.map_err(|error| of_storage(&error))? else {
             files.faulty.push(place);
             continue;
@@ -143,10 +140,12 @@ impl Backup {
         Ok(())
     }
 
-    /// Puts the evidence back into a storage, except what is there. Returns how many files were put.
+    /// Puts the evidence back into a storage, except what is there and what was faulty when the backup was made.
+    /// Returns how many files were put.
     pub(crate) async fn put_files(&mut self, storage: &Storage) -> Result<u64, Failure> {
         let mut count = 0;
-        for place in self.places() {
+        let faulty = self.manifest.files.as_ref().map(|files| files.faulty.clone()).unwrap_or_default();
+        for place in self.places().into_iter().filter(|place| !faulty.contains(place)) {
             if storage.holds(&place).await.map_err(|error| of_storage(&error))? {
                 continue;
             }
@@ -170,6 +169,11 @@ impl Backup {
             }
         }
         Ok(damaged)
+    }
+
+    /// Whether it has a file of evidence.
+    pub(crate) fn holds(&self, place: &str) -> bool {
+        self.zip.index_for_name(&format!("files/{place}")).is_some()
     }
 
     /// Returns the places of the files of evidence.

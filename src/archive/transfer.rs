@@ -74,14 +74,11 @@ impl Source {
         Ok(tallies)
     }
 
-    /// Runs a query of the same moment.
-    pub(super) async fn query(&self, statement: Statement) -> Result<Vec<sea_orm::QueryResult>, DbErr> {
-        self.open.query_all_raw(statement).await
-    }
-
-    /// Returns the database's kind.
-    pub(super) fn backend(&self) -> DbBackend {
-        backend(&self.open)
+    /// Returns the places of the files of evidence, each with the SHA-256 of its content.
+    pub(crate) async fn evidence(&self) -> Result<Vec<(String, String)>, DbErr> {
+        let text = "SELECT DISTINCT place, sha256 FROM evidence ORDER BY place";
+        let rows = self.open.query_all_raw(Statement::from_string(backend(&self.open), text)).await?;
+        rows.iter().map(|row| Ok((row.try_get("", "place")?, row.try_get("", "sha256")?))).collect()
     }
 }
 

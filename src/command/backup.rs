@@ -171,12 +171,15 @@ pub(crate) async fn restore(settings: &Settings, command: &Restore) -> Result<()
     };
     let mut backup = Backup::open(path)?;
     let began = Instant::now();
-    // The files first: rows never name what is not there.
+    let (db, target) = load(settings, &mut backup).await?;
+    let parked = if command.send_mails { 0 } else { target.park_mails().await? };
+    // Before the rows are committed, for they never name what is not there.
     let files = match backup.manifest.files {
         Some(_) => backup.put_files(&settings.storage()?).await?,
         None => 0,
     };
-    let (_, parked) = load(settings, &mut backup, !command.send_mails).await?;
+    target.finish(&backup.manifest.tables).await?;
+    database::migrate(&db).await?;
     say!("已恢复 {}，用时 {:.1} 秒", described(&backup.manifest), began.elapsed().as_secs_f64());
     say!("写入佐证材料 {files} 个；每张表写入后已逐行核对");
     if parked > 0 {
@@ -195,31 +198,38 @@ fn from_input() -> Result<tempfile::NamedTempFile, Failure> {
     Ok(file)
 }
 
-/// Writes a backup into the empty database of the settings, and migrates it to the schema of this version. Returns the
-/// database, and how many mails were parked.
-async fn load(
-    settings: &Settings,
-    backup: &mut Backup,
-    parks_mails: bool,
-) -> Result<(DatabaseConnection, u64), Failure> {
+/// Writes the rows of a backup into the empty database of the settings and compares them. Nothing is committed yet.
+async fn load(settings: &Settings, backup: &mut Backup) -> Result<(DatabaseConnection, Target), Failure> {
     let db = database::open_empty(settings, &backup.manifest.steps).await?;
     let target = Target::open(&db).await?;
     backup.load(&target).await?;
     target.compare(&backup.manifest.tables).await?;
-    let parked = if parks_mails { target.park_mails().await? } else { 0 };
-    target.finish(&backup.manifest.tables).await?;
-    database::migrate(&db).await?;
-    Ok((db, parked))
+    Ok((db, target))
 }
 
 async fn verify(settings: &Settings, file: &Path) -> Result<(), Failure> {
     let mut backup = Backup::open(file)?;
     let began = Instant::now();
     say!("{}", described(&backup.manifest));
+    let faults = faults(settings, &mut backup).await;
+    // A backup that cannot be read to its end has at least one.
+    note_verified(settings, &backup.manifest, faults.as_ref().map_or(1, Vec::len)).await;
+    let faults = faults?;
+    if faults.is_empty() {
+        say!("备份完好，用时 {:.1} 秒", began.elapsed().as_secs_f64());
+        return Ok(());
+    }
+    Err(Failure::Rejected(format!("发现问题 / faults:\n{}", faults.join("\n"))))
+}
+
+/// Restores a backup into a temporary database, and returns what is wrong with it.
+async fn faults(settings: &Settings, backup: &mut Backup) -> Result<Vec<String>, Failure> {
     let folder = tempfile::tempdir()
         .map_err(|error| Failure::Rejected(format!("临时文件夹无法建立：{error} / no temporary folder")))?;
     let aside = settings.with_database(&format!("sqlite:{}", folder.path().join("aside.db").display()));
-    let (db, _) = load(&aside, &mut backup, false).await?;
+    let (db, target) = load(&aside, backup).await?;
+    target.finish(&backup.manifest.tables).await?;
+    database::migrate(&db).await?;
     say!("已恢复到临时数据库，每张表逐行相符");
     let mut faults = Vec::new();
     let keys = settings.audit_keys()?;
@@ -233,18 +243,17 @@ async fn verify(settings: &Settings, file: &Path) -> Result<(), Failure> {
     if differences > 0 {
         faults.push(format!("统计数与全面重算有 {differences} 处不一致"));
     }
+    if let Some(files) = backup.manifest.files.clone() {
+        let places = Source::open(&db).await?.evidence().await?;
+        let missing = places.iter().map(|(place, _)| place).filter(|place| !backup.holds(place));
+        let missing = missing.filter(|place| !files.faulty.contains(place));
+        faults.extend(missing.map(|place| format!("备份中没有佐证材料 {place}")));
+        let damaged = backup.damaged_files()?;
+        faults.extend(damaged.iter().map(|place| format!("佐证材料 {place} 与登记的 SHA-256 不符")));
+        faults.extend(files.faulty.iter().map(|place| format!("备份时佐证材料 {place} 已缺失或被改动")));
+    }
     db.close().await?;
-    for place in backup.damaged_files()? {
-        faults.push(format!("佐证材料 {place} 与登记的 SHA-256 不符"));
-    }
-    let files = backup.manifest.files.clone().unwrap_or_default();
-    faults.extend(files.faulty.iter().map(|place| format!("备份时佐证材料 {place} 已缺失或被改动")));
-    note_verified(settings, &backup.manifest, faults.len()).await;
-    if faults.is_empty() {
-        say!("备份完好，用时 {:.1} 秒", began.elapsed().as_secs_f64());
-        return Ok(());
-    }
-    Err(Failure::Rejected(format!("发现问题 / faults:\n{}", faults.join("\n"))))
+    Ok(faults)
 }
 
 pub(crate) async fn copy(settings: &Settings, command: &Copy) -> Result<(), Failure> {

@@ -204,6 +204,12 @@ fn a_damaged_backup_is_refused_and_nothing_is_written(world: &World) {
     let ran = there.run(&["backup", "verify", &file]);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("SHA-256"), "{}", ran.out);
+    let mut entries = good.clone();
+    entries.remove(&evidence);
+    rewrite(&file, &entries);
+    let ran = there.run(&["backup", "verify", &file]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("备份中没有佐证材料"), "{}", ran.out);
     // Evidence that the storage does not have is told when the backup is made.
     let place = evidence.strip_prefix("files/").unwrap();
     std::fs::remove_file(world.dir.path().join("data/evidence").join(place)).unwrap();
@@ -242,6 +248,7 @@ fn a_database_in_use_is_left_alone(world: &World) {
         assert!(ran.out.contains("不是空的") && ran.out.contains("is not empty"), "{}", ran.out);
     }
     assert_eq!(number(&there, "SELECT count(*) FROM account"), 1);
+    assert!(!there.dir.path().join("data/evidence").exists(), "no evidence is written either");
     // A database that was only migrated is empty.
     let migrated = other(world);
     migrated.done(&["migrate"]);
