@@ -194,3 +194,15 @@ fn a_port_that_is_in_use_is_told_before_the_database_is_touched(world: &World) {
     }
     assert_eq!(entries(world), before, "nothing was touched");
 }
+
+/// What is set in `.env` reaches the containers, except what `docker-compose.yml` decides itself.
+#[test]
+fn the_compose_file_passes_every_setting_on() {
+    let compose = include_str!("../../docker-compose.yml");
+    let own = ["database_", "data_dir", "listen", "open"];
+    let settings = include_str!("../../src/config.default.toml").lines().filter_map(|line| line.split_once(" = "));
+    for (name, _) in settings.filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')) {
+        let is_passed = compose.contains(&format!("    RECTIFY_{}:", name.to_uppercase()));
+        assert!(is_passed || own.iter().any(|own| name.starts_with(own)), "{name}");
+    }
+}
