@@ -22,6 +22,9 @@ use crate::{files, session};
 
 /// What every page reads besides its own document: who is signed in.
 const VIEWER: &str = include_str!("../shared/viewer.graphql");
+/// The fragments that documents of pages may spread.
+const FRAGMENTS: &[(&str, &str)] =
+    &[("...Around", include_str!("../shared/around.graphql")), ("...Entry", include_str!("../shared/entry.graphql"))];
 
 /// How a page is described in `page.toml`.
 #[derive(Deserialize)]
@@ -96,6 +99,7 @@ impl Page {
         let described = text("page.toml").ok_or_else(|| wrong(&"no page.toml"))?;
         let described: Described = toml::from_str(&described).map_err(|error| wrong(&error))?;
         let own = text("page.graphql").unwrap_or_else(|| "query { viewer { id } }".to_owned());
+        let own = with_fragments(&own);
         let document = with_viewer(&own);
         let parsed = parse_query(&document).map_err(|error| wrong(&error))?;
         Ok(Self { path: described.path.clone(), name, described, document, own, parsed })
@@ -117,6 +121,12 @@ impl Page {
     pub(crate) fn document(&self, visit: &Visit<'_>) -> &str {
         if visit.has_viewer() { &self.document } else { &self.own }
     }
+}
+
+/// Adds the fragments that a document spreads.
+fn with_fragments(document: &str) -> String {
+    let spread = FRAGMENTS.iter().filter(|(spread, _)| document.contains(spread));
+    spread.fold(document.to_owned(), |document, (_, fragment)| format!("{document}\n{fragment}"))
 }
 
 /// Adds what every page reads to a document.
