@@ -23,6 +23,7 @@ const INDEXED: &[(&str, &str)] = &[
     ("problem", "coalesce(number || ' ', '') || title || coalesce(' ' || description, '')"),
     ("measure", "coalesce(number || ' ', '') || content"),
     ("inspection_case", "number || ' ' || summary"),
+    ("inspection_round", "name"),
     ("unit", "name"),
     ("comment", "text"),
     ("case_report", "coalesce(text, '')"),

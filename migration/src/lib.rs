@@ -135,8 +135,7 @@ pub async fn state(db: &DatabaseConnection) -> Result<State, DbErr> {
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(State::Empty);
     }
-    let applied = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
-    let applied: Vec<String> = applied.into_iter().map(|row| row.version).collect();
+    let applied = versions(db).await?;
     let known: Vec<String> = names().collect();
     let unknown: Vec<String> = applied.iter().filter(|step| !known.contains(step)).cloned().collect();
     Ok(if !unknown.is_empty() {
@@ -180,9 +179,14 @@ async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
 
 /// Returns the names of the steps that were applied, in their order.
 pub async fn applied<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
-    let rows = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
-    let applied: Vec<String> = rows.into_iter().map(|row| row.version).collect();
+    let applied = versions(db).await?;
     Ok(names().filter(|step| applied.contains(step)).collect())
+}
+
+/// Returns the names of the steps that a database says were applied to it, known or not.
+async fn versions<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
+    let rows = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version).all(db).await?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
 /// Gives a database in which there is nothing yet the schema of another, which was migrated by these steps. Returns

@@ -15,6 +15,7 @@ const INDEXED: &[(&str, &str)] = &[
     ("problem", "number, title, description"),
     ("measure", "number, content"),
     ("inspection_case", "number, summary"),
+    ("inspection_round", "name"),
     ("unit", "name"),
     ("comment", "text"),
     ("case_report", "text"),

@@ -2,8 +2,18 @@
 
 use sea_orm::Value;
 
+use crate::Refusal;
 use crate::search::Texts;
 use crate::sql::Sql;
+
+/// The deepest nesting of relations in a condition. Each level multiplies the rows that the database examines.
+const MAX_RELATIONS: usize = 6;
+
+/// The most text searches in a condition. Each one may scan the text of every row.
+const MAX_WORDS: usize = 32;
+
+/// The most characters of a word that is searched for. Each other form of a character is replaced in every text.
+const MAX_LETTERS: usize = 200;
 
 /// A condition that a row must satisfy. Columns are named without their table; the planner adds the alias.
 #[derive(Debug, Clone)]
@@ -142,8 +152,33 @@ impl Condition {
         }
     }
 
+    /// Refuses a condition that would cost the database too much, whatever it is a part of: one that a caller has
+    /// written has to be checked.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.relations() > MAX_RELATIONS {
+            return Err(Refusal::new(
+                format!("筛选条件的关联超过 {MAX_RELATIONS} 层，请简化"),
+                format!("the filter nests relations more than {MAX_RELATIONS} levels deep: simplify it"),
+            ));
+        }
+        let words = self.words();
+        if words.len() > MAX_WORDS {
+            return Err(Refusal::new(
+                format!("检索词超过 {MAX_WORDS} 个，请精简"),
+                format!("the filter has more than {MAX_WORDS} text searches: use fewer"),
+            ));
+        }
+        if words.iter().any(|word| word.chars().count() > MAX_LETTERS) {
+            return Err(Refusal::new(
+                format!("检索词超过 {MAX_LETTERS} 个字，请缩短"),
+                format!("a word that is searched for has more than {MAX_LETTERS} characters: use a shorter one"),
+            ));
+        }
+        Ok(())
+    }
+
     /// Returns how many relations the condition follows at its deepest nesting.
-    pub(crate) fn relations(&self) -> usize {
+    fn relations(&self) -> usize {
         match self {
             Self::All(list) | Self::Any(list) => list.iter().map(Self::relations).max().unwrap_or(0),
             Self::Not(inner) => inner.relations(),
@@ -152,14 +187,14 @@ impl Condition {
         }
     }
 
-    /// Returns the number of text searches in the condition.
-    pub(crate) fn searches(&self) -> usize {
+    /// Returns the words that the condition searches texts for.
+    fn words(&self) -> Vec<&str> {
         match self {
-            Self::All(list) | Self::Any(list) => list.iter().map(Self::searches).sum(),
-            Self::Not(inner) => inner.searches(),
-            Self::Exists { condition, .. } => condition.searches(),
-            Self::Contains(..) => 1,
-            _ => 0,
+            Self::All(list) | Self::Any(list) => list.iter().flat_map(Self::words).collect(),
+            Self::Not(inner) => inner.words(),
+            Self::Exists { condition, .. } => condition.words(),
+            Self::Contains(_, word) => vec![word],
+            _ => Vec::new(),
         }
     }
 

@@ -16,12 +16,6 @@ pub const DEFAULT_PAGE: u64 = 50;
 /// The most rows of one page.
 pub const MAX_PAGE: u64 = 200;
 
-/// The deepest nesting of relations in a filter. Each level multiplies the number of rows that the database examines.
-const MAX_RELATIONS: usize = 6;
-
-/// The most text searches in a filter. Each one scans the text of every row.
-const MAX_WORDS: usize = 32;
-
 /// The most entries of `orderBy`.
 const MAX_ORDERS: usize = 8;
 
@@ -53,18 +47,7 @@ impl Page {
             return Err(Refusal::new("`first` 与 `last` 只能给其一", "give either `first` or `last`, not both"));
         }
         let condition = (arguments.filter)(selection.argument("filter"))?;
-        if condition.relations() > MAX_RELATIONS {
-            return Err(Refusal::new(
-                format!("筛选条件的关联超过 {MAX_RELATIONS} 层，请简化"),
-                format!("the filter nests relations more than {MAX_RELATIONS} levels deep: simplify it"),
-            ));
-        }
-        if condition.searches() > MAX_WORDS {
-            return Err(Refusal::new(
-                format!("检索词超过 {MAX_WORDS} 个，请精简"),
-                format!("the filter has more than {MAX_WORDS} text searches: use fewer"),
-            ));
-        }
+        condition.check()?;
         let mut order = (arguments.order)(selection.argument("orderBy"))?;
         if order.len() > MAX_ORDERS {
             return Err(Refusal::new(

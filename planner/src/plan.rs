@@ -306,6 +306,7 @@ impl Planner<'_> {
     ) -> Result<String, Refusal> {
         let mut page = Page::read(selection, table, arguments, &place)?;
         page.condition = page.condition.and(only);
+        page.condition.check()?;
         let owner = place.owner;
         // A subquery marks the tables that it reads itself.
         if !table.source.starts_with('(') {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sea_orm::{DbBackend, Value, Values};
 
 use crate::fold;
-use crate::sql::{Sql, among, key_list};
+use crate::sql::{Sql, among, key_list, replaced};
 
 /// The most rows of a table that a gram is stored for, and the most rows that may be waiting to be indexed.
 pub const MOST: usize = 3_000;
@@ -168,20 +168,6 @@ fn candidates(search: &Search, stored: &[(String, Option<String>)], waiting: &[(
     let (fewest, others) = lists.split_first()?;
     let found = fewest.iter().copied().filter(|key| others.iter().all(|list| list.contains(key)));
     Some(found.chain(waiting.iter().map(|(key,)| *key)).collect())
-}
-
-/// Returns a text in which what stands between each `{begin` and the next `}` is replaced.
-fn replaced(text: &str, begin: &str, mut by: impl FnMut(&str) -> String) -> String {
-    let mut rest = text;
-    let mut whole = String::with_capacity(text.len());
-    while let Some((before, after)) = rest.split_once(begin) {
-        let Some((mark, behind)) = after.split_once('}') else { break };
-        whole.push_str(before);
-        whole.push_str(&by(mark));
-        rest = behind;
-    }
-    whole.push_str(rest);
-    whole
 }
 
 #[cfg(test)]

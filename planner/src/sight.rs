@@ -2,7 +2,7 @@
 //! that table.
 
 use crate::condition::{Condition, Member};
-use crate::sql::Sql;
+use crate::sql::{Sql, replaced};
 
 /// Decides which rows of each table the caller may see.
 pub trait Sight: Send + Sync {
@@ -48,32 +48,17 @@ impl Sql<'_> {
     /// the value of the fact, and `{found:table:alias}` by the condition that the row may contain the text of the fact
     /// `searched`.
     pub fn source(&mut self, source: &str) -> String {
-        let mut rest = source;
-        let mut whole = String::with_capacity(source.len());
-        while let Some((before, after)) = rest.split_once("{sees:") {
-            let Some((mark, behind)) = after.split_once('}') else { break };
+        let whole = replaced(source, "{sees:", |mark| {
             let (table, alias) = mark.split_once(':').unwrap_or((mark, mark));
-            whole.push_str(before);
-            whole.push_str(&self.seen(table, alias).unwrap_or_else(|| "TRUE".to_owned()));
-            rest = behind;
-        }
-        whole.push_str(rest);
+            self.seen(table, alias).unwrap_or_else(|| "TRUE".to_owned())
+        });
         let whole = self.with_facts(&whole);
         self.with_found(&whole)
     }
 
     /// Returns a template with each `{fact:name}` replaced by the value of the fact.
     pub(crate) fn with_facts(&mut self, source: &str) -> String {
-        let mut rest = source;
-        let mut whole = String::with_capacity(source.len());
-        while let Some((before, after)) = rest.split_once("{fact:") {
-            let Some((name, behind)) = after.split_once('}') else { break };
-            whole.push_str(before);
-            whole.push_str(&self.fact(name));
-            rest = behind;
-        }
-        whole.push_str(rest);
-        whole
+        replaced(source, "{fact:", |name| self.fact(name))
     }
 
     /// Combines the filter of a list with what the caller may see. A membership in the filter is dropped if the list

@@ -407,6 +407,20 @@ pub(crate) struct Word {
     has_case: bool,
 }
 
+/// Returns a text in which what stands between each `{begin` and the next `}` is replaced.
+pub(crate) fn replaced(text: &str, begin: &str, mut by: impl FnMut(&str) -> String) -> String {
+    let mut rest = text;
+    let mut whole = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(begin) {
+        let Some((mark, behind)) = after.split_once('}') else { break };
+        whole.push_str(before);
+        whole.push_str(&by(mark));
+        rest = behind;
+    }
+    whole.push_str(rest);
+    whole
+}
+
 /// Returns whether a text has placeholders for exactly this number of values: `$1` to `$values`, and no other.
 fn has_places(text: &str, values: usize) -> bool {
     let places = text.split('$').skip(1).filter_map(|after| {

@@ -18,6 +18,7 @@ stories!(
     figures_of_months_pairs_and_filters_are_those_of_the_parts,
     what_is_on_time_is_recounted_at_any_date,
     ranks_are_those_of_the_briefing,
+    conditions_of_figures_know_the_day_and_are_bounded,
 );
 
 /// All countable items, with the state by which each region that they concern judges them.
@@ -324,5 +325,32 @@ fn ranks_are_those_of_the_briefing(world: &World) {
         let (told, counted) = (places(&said["briefing"][what]), places(&said[what]["rows"]));
         assert_eq!(told, counted, "{what}");
         assert!(!told.is_empty());
+    }
+}
+
+/// A condition is judged by today's date whichever figures are selected, and may cost no more than that of a list.
+fn conditions_of_figures_know_the_day_and_are_bounded(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let total = |filter: &str, fields: &str| {
+        let query =
+            format!("{{ statistics(by: STATUS, count: ASSIGNMENTS, filter: {filter}) {{ total {{ {fields} }} }} }}");
+        server.data(&query, &json!({}))["statistics"]["total"]["all"].clone()
+    };
+    let late = "{unit: {is: {assignments: {some: {isOverdue: true}}}}}";
+    assert_eq!(total(late, "all"), total(late, "all onTime"));
+    assert!(total(late, "all").as_i64() > Some(0));
+    let deep = (0..7).fold("{name: {eq: \"x\"}}".to_owned(), |inner, level| {
+        if level % 2 == 0 { format!("{{assignments: {{some: {{unit: {{is: {inner}}}}}}}}}") } else { inner }
+    });
+    let long = "水".repeat(201);
+    for query in [
+        format!("{{ statistics(by: STATUS, filter: {{unit: {{is: {deep}}}}}) {{ total {{ all }} }} }}"),
+        format!("{{ units(filter: {deep}) {{ totalCount }} }}"),
+        format!("{{ search(text: \"{long}\") {{ totalCount }} }}"),
+        format!("{{ problems(filter: {{text: {{search: \"{long}\"}}}}) {{ totalCount }} }}"),
+        format!("{{ search(text: \"{}\") {{ totalCount }} }}", "水 ".repeat(33)),
+    ] {
+        assert_eq!(server.ask(&json!({ "query": query }), &[]).code(), "BAD_USER_INPUT", "{query}");
     }
 }

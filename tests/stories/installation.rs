@@ -109,7 +109,9 @@ fn the_security_log_has_failed_sign_ins_of_an_account_and_a_day(world: &World) {
         server.data_as(&admin, "{ accounts { nodes { id email } } }", &json!({}))["accounts"]["nodes"].clone();
     let office = accounts.as_array().unwrap().iter().find(|account| account["email"] == "office@gov.example").unwrap();
     // The very document of the page.
-    let document = include_str!("../../desk/pages/admin-security/page.graphql");
+    let (page, entry) =
+        (include_str!("../../desk/pages/admin-security/page.graphql"), include_str!("../../desk/shared/entry.graphql"));
+    let document = &format!("{page}{entry}");
     let log = |variables: &Value| {
         let entries = server.data_as(&admin, document, variables)["auditEntries"]["nodes"].clone();
         let acts = entries.as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap().to_owned());

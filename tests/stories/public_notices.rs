@@ -58,6 +58,11 @@ fn public_notices_are_a_list_with_pages_and_filters(world: &World) {
     assert_eq!(count(&format!("noticeFrom: {{ eq: {} }}", first["noticeFrom"])), same("noticeFrom"));
     assert_eq!(count(&format!("text: {{ search: {} }}", first["unit"])), same("unit"));
     assert_eq!(count("region: { within: \"region_0\" }"), json!(0));
+    let code = first["regionCode"].as_str().unwrap();
+    let found =
+        server.data(&format!("{{ regions(filter: {{code: {{eq: \"{code}\"}}}}) {{ nodes {{ id }} }} }}"), &json!({}));
+    let within = count(&format!("region: {{ within: {} }}", found["regions"]["nodes"][0]["id"]));
+    assert!(within.as_u64() >= same("regionCode").as_u64() && within.as_u64() > Some(0), "{within}");
     assert_eq!(count("text: { search: \"没有这样的话\" }"), json!(0));
 
     let kept = server.get_graphql(&[("query", "{ notices { totalCount } }")]);

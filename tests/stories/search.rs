@@ -123,14 +123,19 @@ fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
         server.data(query, &json!({ "words": words }))["measures"]["totalCount"].as_i64().unwrap()
     };
     let (before, all) = (count("雨污分流"), count("整改"));
+    let round = "{ search(text: \"演示\", filter: {kind: [INSPECTION_ROUND]}) { totalCount } }";
+    assert!(server.data(round, &json!({}))["search"]["totalCount"].as_i64().unwrap() > 0, "rounds are found by words");
     block_on(async {
         let db = world.db().await;
+        db.execute_unprepared("UPDATE measure SET content = '独一无二的旧词' WHERE id = 1").await.unwrap();
+        search::settle(&db).await.unwrap();
+        assert_eq!(count("独一无二"), 1);
         db.execute_unprepared("UPDATE measure SET content = '雨污分流改造完成整改' WHERE id = 1").await.unwrap();
         for settled in [false, true] {
             if settled {
                 assert_eq!(search::settle(&db).await.unwrap(), 1, "only what was written since");
             }
-            assert_eq!(count("分流改造完"), 1);
+            assert_eq!((count("分流改造完"), count("独一无二")), (1, 0));
         }
     });
     assert!(count("雨污分流") >= before && count("整改") >= all);

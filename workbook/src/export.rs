@@ -188,7 +188,8 @@ pub async fn export<C: ConnectionTrait>(
             by,
             and: None,
             only: Only::default(),
-            more: None,
+            clock: None,
+            wants_more: false,
             counted: Counted::Measures,
             wants_groups: true,
         };

@@ -125,7 +125,7 @@ async fn take(
         let place = slot(&files.resumed, caller)?;
         Ok::<_, Unserved>(Partial { arriving, assignment, size: range.size, touched: now, _place: place })
     };
-    let mut partial = hold(files, &name, begin)?;
+    let (held, mut partial) = hold(files, name, begin)?;
     let offset = partial.arriving.size();
     let received = if (partial.size, partial.assignment, offset) == (range.size, assignment, start) {
         receive(&mut payload, &mut partial.arriving, start + length).await
@@ -134,36 +134,59 @@ async fn take(
     };
     let so_far = match received {
         Ok(()) if start + length == range.size => {
-            begun(files).remove(&name);
             let arrived = partial.arriving.finish().await?;
             let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
             return Ok(Came::Whole(created(&kept)));
         }
         Err(Broken::Refused(why)) => {
-            begun(files).remove(&name);
             partial.arriving.abort().await;
             return Err(why);
         }
         Ok(()) => Ok(Came::So(start + length, range.size)),
         Err(Broken::Client(why)) => Err(why),
     };
-    begun(files).insert(name, Some(Partial { touched: now, ..partial }));
+    // What has begun with a part that does not fit has no place.
+    if partial.arriving.size() > 0 {
+        held.put_back(Partial { touched: (files.services.clock)(), ..partial });
+    }
     so_far
+}
+
+/// That a part of an upload is arriving. Dropped, also when the request is given up, the upload is over.
+struct Held<'a> {
+    files: &'a Files,
+    name: (Holder, String),
+}
+
+impl Held<'_> {
+    /// Lets the upload wait for its next part.
+    fn put_back(self, partial: Partial) {
+        begun(self.files).insert(self.name.clone(), Some(partial));
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut uploads = begun(self.files);
+        if let Some(None) = uploads.get(&self.name) {
+            uploads.remove(&self.name);
+        }
+    }
 }
 
 /// Takes an upload for one part, or begins it. No other part of it can arrive meanwhile.
 fn hold(
     files: &Files,
-    name: &(Holder, String),
+    name: (Holder, String),
     begin: impl FnOnce() -> Result<Partial, Unserved>,
-) -> Result<Partial, Unserved> {
+) -> Result<(Held<'_>, Partial), Unserved> {
     let mut uploads = begun(files);
-    let partial = match uploads.get_mut(name) {
+    let partial = match uploads.get_mut(&name) {
         Some(known) => known.take().ok_or_else(busy)?,
         None => begin()?,
     };
     uploads.insert(name.clone(), None);
-    Ok(partial)
+    Ok((Held { files, name }, partial))
 }
 
 /// Why a part did not arrive whole.

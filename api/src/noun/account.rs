@@ -608,11 +608,15 @@ impl AccountMutation {
     }
 }
 
-/// Returns whether a root field of the schema is a list with pages.
+/// Returns whether a root field of the schema is a list with pages, of which nothing has to be asked for.
 fn is_list(ctx: &Context<'_>, name: &str) -> bool {
     let types = &ctx.schema_env.registry.types;
     let field = types.get("Query").and_then(|query| query.field_by_name(name));
-    field.is_some_and(|field| field.ty.trim_end_matches('!').ends_with("Connection"))
+    field.is_some_and(|field| {
+        let needs_none =
+            field.args.values().all(|argument| !argument.ty.ends_with('!') || argument.default_value.is_some());
+        needs_none && field.ty.trim_end_matches('!').ends_with("Connection")
+    })
 }
 
 /// Returns the key of the account that an id names, or of the caller's account if no id is given.

@@ -238,7 +238,13 @@ impl RequeueMailsInput {
     fn which(self) -> ledger::Result<keep::Requeued> {
         match (self.mail_ids, self.filter) {
             (Some(ids), None) => Ok(keep::Requeued::These(ids.iter().map(key_of::<Mail>).collect())),
-            (None, Some(filter)) => Ok(keep::Requeued::Failed(filter.condition())),
+            (None, Some(filter)) => {
+                let condition = filter.condition();
+                condition
+                    .check()
+                    .map_err(|planner::Refusal(why)| Fault::invalid(why.zh, why.en, &["input", "filter"]))?;
+                Ok(keep::Requeued::Failed(condition))
+            }
             _ => {
                 let (zh, en) = ("给出 mailIds 或 filter 其中之一", "give either `mailIds` or `filter`");
                 Err(Fault::invalid(zh, en, &["input"]).into())

@@ -343,6 +343,9 @@ impl Asked {
         let today = request.today();
         let refused = |zh: &str, en: &str| coded(Code::BadUserInput, Bilingual::new(zh, en));
         let (within, only) = self.filter.read();
+        for condition in [&only.round, &only.lead_unit, &only.unit].into_iter().flatten() {
+            condition.check().map_err(|refusal| coded(Code::BadUserInput, refusal.0))?;
+        }
         let wants_groups = self.by.is_some() && ctx.look_ahead().field("rows").exists();
         let dimensions: Vec<Dimension> = [self.by, self.and].into_iter().flatten().map(Into::into).collect();
         if let [by, and] = dimensions.as_slice()
@@ -369,7 +372,7 @@ impl Asked {
             ));
         }
         let selects = |part: &str| MORE.iter().any(|field| ctx.look_ahead().field(part).field(field).exists());
-        let more = (selects("total") || selects("rows")).then_some(Clock { today, zone: request.zone });
+        let wants_more = selects("total") || selects("rows");
         let by = dimensions.first().copied().unwrap_or(Dimension::Round);
         let question = Question {
             within,
@@ -377,7 +380,8 @@ impl Asked {
             by,
             and: dimensions.get(1).copied().filter(|_| wants_groups),
             only,
-            more,
+            clock: Some(Clock { today, zone: request.zone }),
+            wants_more,
             counted: self.count.into(),
             wants_groups,
         };

@@ -18,6 +18,7 @@ use crate::record::audit::{self, Entry};
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::outbox;
+use crate::rule::pace;
 use crate::work::{Acting, in_sight};
 use crate::{Error, Result};
 
@@ -191,7 +192,8 @@ async fn waiting(
     condition: &Condition,
     most: usize,
 ) -> Result<Vec<mail::Model>> {
-    let mut sql = Sql::within(transaction.get_database_backend(), &[], &acting.by.principal);
+    let facts = pace::facts(acting.today(), acting.zone);
+    let mut sql = Sql::within(transaction.get_database_backend(), &facts, &acting.by.principal);
     let mut wanted = condition.to_sql(&mut sql, "held");
     if let Some(seen) = sql.seen("mail", "held") {
         wanted = format!("{wanted} AND {seen}");
@@ -209,7 +211,9 @@ fn all_of(keys: &[Option<i64>], found: Vec<mail::Model>) -> Result<Vec<mail::Mod
         .enumerate()
         .filter_map(|(index, key)| {
             let path = ["input", "mailIds", &index.to_string()];
-            match found.iter().find(|row| Some(row.id) == *key) {
+            // They are read in the order of their keys.
+            let place = key.and_then(|key| found.binary_search_by_key(&key, |row| row.id).ok());
+            match place.map(|place| &found[place]) {
                 None => Some(fault::unknown(Thing::Mail, &path)),
                 Some(row) => still_waits(row, &path),
             }

@@ -44,7 +44,7 @@ pub async fn answer<C: ConnectionTrait>(db: &C, question: &Question, principal: 
 
 /// Answers several questions in one statement, such as one for each month.
 pub async fn answers<C: ConnectionTrait>(db: &C, questions: &[Question], principal: &Principal) -> Result<Vec<Answer>> {
-    let clock = questions.iter().find_map(|question| question.more);
+    let clock = questions.iter().find_map(|question| question.clock);
     let facts = clock.map(|clock| pace::facts(clock.today, clock.zone)).unwrap_or_default();
     let mut sql = Sql::within(db.get_database_backend(), &facts, principal);
     let mut parts = Vec::new();
@@ -117,7 +117,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     // For a principal whose rights are those of a unit, rights are checked row by row.
     let keeps = principal.region().is_some() || principal.reach == Reach::Everything;
     // Stored figures are those of all items of whole regions.
-    let reads_stored = keeps && question.only.is_everything() && question.more.is_none();
+    let reads_stored = keeps && question.only.is_everything() && !question.wants_more;
     let is_kept = if reads_stored { is_kept("r") } else { "(1 = 0)".to_owned() };
     let as_of = sql.bind(question.as_of);
     let kept = kept(sql, question);
@@ -146,7 +146,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     };
     let groups = if question.wants_groups { groups(sql, &limited, keeps, &as_of, is_counted) } else { String::new() };
     // The total and the groups read the items; SQLite would otherwise work out twice what is dear to work out.
-    let materialized = if question.more.is_some() { "MATERIALIZED " } else { "" };
+    let materialized = if question.wants_more { "MATERIALIZED " } else { "" };
     let none = "CAST(NULL AS text)";
     let named = format!(
         "{none} AS key, {none} AS label, {none} AS code, {none} AS and_key, {none} AS and_label, {none} AS and_code"

@@ -99,7 +99,7 @@ impl Only {
     }
 }
 
-/// The day and the time zone that the figures in [`More`] need.
+/// The day and the time zone that conditions and the figures in [`More`] need.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     /// The current local day.
@@ -121,8 +121,10 @@ pub struct Question {
     pub and: Option<Dimension>,
     /// Which of the items are counted.
     pub only: Only,
-    /// What [`More`] needs, if it is wanted.
-    pub more: Option<Clock>,
+    /// The day and the time zone that conditions of `only` and [`More`] may need.
+    pub clock: Option<Clock>,
+    /// Whether [`More`] is wanted.
+    pub wants_more: bool,
     /// The kind of item that is counted.
     pub counted: Counted,
     /// Whether the groups are wanted; otherwise only the total is computed.
@@ -132,7 +134,9 @@ pub struct Question {
 impl Question {
     /// Checks whether it is known how far open items are against the time allotted: of assignments, today.
     pub fn knows_pace(&self) -> bool {
-        self.counted == Counted::Assignments && self.more.is_some_and(|clock| clock.today == self.as_of)
+        self.counted == Counted::Assignments
+            && self.wants_more
+            && self.clock.is_some_and(|clock| clock.today == self.as_of)
     }
 }
 

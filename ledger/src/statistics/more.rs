@@ -35,7 +35,8 @@ pub(super) fn none() -> String {
 /// Returns the facts about the assignment `a` of the measure `m` from which [`counted`] counts, as columns to append to
 /// a SELECT; nothing for other items.
 pub(super) fn columns(sql: &mut Sql<'_>, question: &Question) -> String {
-    let (Some(Clock { today, zone }), Counted::Assignments) = (question.more, question.counted) else {
+    let clock = question.clock.filter(|_| question.wants_more);
+    let (Some(Clock { today, zone }), Counted::Assignments) = (clock, question.counted) else {
         return String::new();
     };
     let as_of = question.as_of;
@@ -68,7 +69,7 @@ pub(super) fn columns(sql: &mut Sql<'_>, question: &Question) -> String {
 
 /// Returns the SQL of [`super::More`] over the items `i`, judged by `state` and by the deadline `due_by`.
 pub(super) fn counted(sql: &Sql<'_>, question: &Question, as_of: &str, state: &State, due_by: &str) -> String {
-    if question.more.is_none() {
+    if !question.wants_more {
         return none();
     }
     let State { status, completed_on, is_completed_by } = state;

@@ -162,7 +162,8 @@ impl Briefing {
             by: Dimension::Status,
             and: None,
             only: Only::default(),
-            more: None,
+            clock: None,
+            wants_more: false,
             counted,
             wants_groups: false,
         };
