@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench growth bench-import bench-mail chaos lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test client bench growth bench-import bench-mail chaos failover failures lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,14 @@ bench-mail: ## Compare delivery with a bare loop over lettre, on PostgreSQL (REC
 
 chaos: ## Kill three schedulers 100 times while they deliver to servers that misbehave (RECTIFY_BENCH_POSTGRES), and count
 	cargo bench --bench mail -- --chaos 100 --connections 1
+
+failover: ## Prove that a failover of PostgreSQL under Patroni loses nothing that was acknowledged
+	cargo build --bin rectify
+	deploy/failover
+
+failures: ## Bring failures about (database, disk, mail server, kills), and print what users get and what is lost; as root
+	cargo build --bin rectify
+	deploy/failures
 
 lint: ## Check formatting, lints and documentation, with warnings as errors; spelling if typos is installed
 	cargo fmt --all --check

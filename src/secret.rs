@@ -1,5 +1,6 @@
 //! Redacts URLs that may contain passwords, and reads and serialises secrets. When in doubt, the whole URL is hidden.
 
+use std::fmt;
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -57,6 +58,9 @@ const OF_POSTGRES: &[&str] = &[
     "user",
 ];
 
+/// The query parameter by which a PostgreSQL URL says which of its servers to use.
+pub(crate) const SESSIONS: &str = "target_session_attrs";
+
 /// Parses a URL. Returns `None` if its components are ambiguous, as with an unencoded `#`, `/`, `?` or `@` in a
 /// password.
 pub(crate) fn parsed(text: &str) -> Option<Url> {
@@ -85,6 +89,47 @@ pub(crate) fn has_bad_port(text: &str) -> bool {
     is_number && !port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
+/// Splits a PostgreSQL URL that names several servers into the URL of the first one, and the others. Returns `None` if
+/// it names one, or if a part is no server.
+pub(crate) fn servers(text: &str) -> Option<(String, Vec<Server>)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let at = authority.rfind('@').map_or(0, |at| at + 1);
+    let (user, named) = authority.split_at(at);
+    let mut all = named.split(',').map(|name| Server::parse(name, 5432));
+    let first = all.next()??;
+    let others: Vec<Server> = all.collect::<Option<_>>()?;
+    (!others.is_empty()).then(|| (format!("{scheme}://{user}{first}{path}"), others))
+}
+
+/// A server of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// A host name or IP address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Reads `host` or `host:port`. `port` is that of a server without one. Returns `None` if the text is neither.
+    pub(crate) fn parse(text: &str, port: u16) -> Option<Self> {
+        let (host, port) = if let Some(host) = host(text) {
+            (host, port)
+        } else {
+            let (name, port) = text.rsplit_once(':')?;
+            (host(name)?, port.parse().ok().filter(|port| *port > 0)?)
+        };
+        Some(Self { host: host.trim_matches(['[', ']']).to_owned(), port })
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
 /// Returns a URL with its secrets replaced by `***`, or just `***` if its components are ambiguous.
 pub(crate) fn shown(text: &str) -> String {
     for scheme in ["sqlite:", "file:"] {
@@ -99,7 +144,10 @@ pub(crate) fn shown(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }
-    let Some(url) = parsed(text) else { return HIDDEN.to_owned() };
+    let (first, others) = servers(text).unwrap_or_else(|| (text.to_owned(), Vec::new()));
+    let Some(url) = parsed(&first) else { return HIDDEN.to_owned() };
+    let others: Vec<String> = others.iter().map(|server| format!(",{server}")).collect();
+    let others = others.concat();
     let password = if url.password().is_some() { ":***" } else { "" };
     let user = if url.username().is_empty() && password.is_empty() {
         String::new()
@@ -109,7 +157,7 @@ pub(crate) fn shown(text: &str) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let path = if text.ends_with('/') || url.path() != "/" { url.path() } else { "" };
     let host = url.host_str().unwrap_or_default();
-    format!("{}://{user}{host}{port}{path}{}", url.scheme(), shown_query(url.query()))
+    format!("{}://{user}{host}{port}{others}{path}{}", url.scheme(), shown_query(url.query()))
 }
 
 fn shown_query(query: Option<&str>) -> String {
@@ -133,6 +181,8 @@ pub(crate) fn without_password(mut url: Url) -> Option<(String, Option<SecretStr
     for (key, value) in url.query_pairs().into_owned() {
         if key == "password" {
             password = Some(value);
+        } else if key == SESSIONS {
+            // Only a server that can be written to is ever used.
         } else if OF_POSTGRES.contains(&key.as_str()) || key.starts_with("options[") {
             kept.push((key, value));
         } else {
@@ -213,6 +263,7 @@ mod tests {
             ("postgres://u:a@s3cret@h/d", "postgres://u:***@h/d"),
             ("postgres:///d?host=/run/postgresql", "postgres:///d?host=/run/postgresql"),
             ("sqlite:./数据/rectify.db?mode=ro&key=s3cret", "sqlite:./数据/rectify.db?mode=ro&***"),
+            ("postgres://u:s3cret@h:5433,i,[::1]:5434/d", "postgres://u:***@h:5433,i:5432,[::1]:5434/d"),
             ("smtps://u:s3cret@mail.example.cn", "smtps://u:***@mail.example.cn"),
             ("s3://files/a?region=cn&endpoint=http://minio:9000", "s3://files/a?region=cn&endpoint=http://minio:9000"),
             ("https://u:s3cret@ledger.example", "https://u:***@ledger.example"),
@@ -232,6 +283,7 @@ mod tests {
             "postgres://u:12?cret@h/d",
             "postgres://u:12#cret",
             "postgres://u:s3cret@h:99999/d",
+            "postgres://u:s3cret@h,i:99999/d",
             "postgres:u:s3cret@h/d",
             "postgres:/u:s3cret@h/d",
             "u:s3cret@h/d",
@@ -254,6 +306,18 @@ mod tests {
         let (url, password) =
             without_password(parsed("postgres://u@h/d?password=p%23a&sslpassword=x").unwrap()).unwrap();
         assert_eq!((url.as_str(), password.unwrap().expose_secret()), ("postgres://u@h/d", "p#a"));
+    }
+
+    #[test]
+    fn several_servers_are_told_apart() {
+        let several = |text| servers(text).map(|(first, others)| format!("{first} {others:?}"));
+        let of = |host: &str, port| format!("{:?}", [Server { host: host.to_owned(), port }]);
+        let two = Some(format!("postgres://u:a,b@h:1/d?x=1,2 {}", of("i", 2)));
+        assert_eq!(several("postgres://u:a,b@h:1,i:2/d?x=1,2"), two);
+        assert_eq!(several("postgres://h,[::1]"), Some(format!("postgres://h:5432 {}", of("::1", 5432))));
+        for one in ["postgres://u:a,b@h/d", "postgres://h,/d", "postgres://h,i:0/d", "postgres:///d?host=a,b"] {
+            assert_eq!(several(one), None, "{one}");
+        }
     }
 
     #[test]

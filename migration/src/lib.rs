@@ -49,6 +49,7 @@ mod m20261129_000028_saved_views;
 mod m20261129_000029_search_index;
 mod m20261129_000030_name_order;
 mod m20261129_000031_backups;
+mod m20261130_000033_mail_item_indexes;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -113,6 +114,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000029_search_index::Migration),
             Box::new(m20261129_000030_name_order::Migration),
             Box::new(m20261129_000031_backups::Migration),
+            Box::new(m20261130_000033_mail_item_indexes::Migration),
         ]
     }
 }

@@ -19,6 +19,8 @@ use crate::scheduler::Beside;
 
 /// How long after a failure of the database delivery listens again.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long opening a connection that listens may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest time that delivery waits if nothing is announced. The ticks find what is due earlier.
 const LONGEST: Duration = Duration::from_hours(1);
 
@@ -95,11 +97,15 @@ impl Announced {
             }
             return;
         };
-        // It connects again by itself, and says that it had lost its connection.
-        if let Err(error) = listener.try_recv().await {
-            tracing::warn!(%error, "the connection on which PostgreSQL announces what is queued was lost");
-            self.listener = None;
-            tokio::time::sleep(PAUSE).await;
+        // A new listener is opened in place of one that lost its connection, because another server may have taken over.
+        match listener.try_recv().await {
+            Ok(Some(_)) => {}
+            Ok(None) => self.listener = None,
+            Err(error) => {
+                tracing::warn!(%error, "the connection on which PostgreSQL announces what is queued was lost");
+                self.listener = None;
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }
@@ -107,8 +113,9 @@ impl Announced {
 /// Opens a connection that listens, beside those of the pool.
 async fn listen(db: &DatabaseConnection, channel: &str) -> Result<PgListener, sea_orm::sqlx::Error> {
     let options = db.get_postgres_connection_pool().connect_options();
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with((*options).clone());
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with((*options).clone());
     let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
     listener.listen(channel).await?;
     Ok(listener)
 }

@@ -1,8 +1,9 @@
-//! Opens the database for every command (`connect`), sets it up or migrates it where the command may, and checks its
-//! health (`health`).
+//! Opens the database for every command (`connect`), follows its primary server (`primary`), sets it up or migrates it
+//! where the command may, and checks its health (`health`).
 
 mod connect;
 mod health;
+mod primary;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -31,6 +31,7 @@ pub(crate) use self::check::check_files;
 pub(crate) use self::fault::Fault;
 use self::fault::Faults;
 use self::source::Sources;
+use crate::secret::Server;
 use crate::{Failure, secret};
 
 /// Minimum number of file descriptors reserved for everything but client connections; a tenth of the limit if that is
@@ -216,8 +217,10 @@ pub(crate) struct Flags {
 
 /// How to connect to the database.
 pub(crate) struct Database {
-    /// URL without the password.
+    /// URL without the password, of the first server.
     pub(crate) url: String,
+    /// Further servers. Whichever can be written to is used.
+    pub(crate) others: Vec<Server>,
     /// Password, if there is one.
     pub(crate) password: Option<SecretString>,
 }
@@ -275,10 +278,10 @@ impl Settings {
         let given = Self::secret("database_url", &self.database_url, &self.database_url_file)?;
         let url = given.expose_secret();
         if url.is_empty() && self.database_url_file.as_os_str().is_empty() {
-            return Ok(Database { url: self.embedded(), password: None });
+            return Ok(Database { url: self.embedded(), others: Vec::new(), password: None });
         }
         if url.starts_with("sqlite:") {
-            return Ok(Database { url: url.to_owned(), password: None });
+            return Ok(Database { url: url.to_owned(), others: Vec::new(), password: None });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(Fault::new(
@@ -287,9 +290,16 @@ impl Settings {
                 "must begin with sqlite: or postgres://",
             ));
         }
-        let (url, password) = secret::without_password(certain("database_url", url)?)
+        let (url, others) = secret::servers(url).unwrap_or_else(|| (url.to_owned(), Vec::new()));
+        let url = certain("database_url", &url)?;
+        if url.query_pairs().any(|(key, value)| key == secret::SESSIONS && value != "read-write" && value != "primary")
+        {
+            let (zh, en) = ("target_session_attrs 应为 read-write", "target_session_attrs must be read-write");
+            return Err(Fault::new("database_url", zh, en));
+        }
+        let (url, password) = secret::without_password(url)
             .ok_or_else(|| Fault::new("database_url", "密码应为 UTF-8 编码", "the password must be UTF-8"))?;
-        Ok(Database { url, password })
+        Ok(Database { url, others, password })
     }
 
     /// Returns the setting that says where the database is.
@@ -310,7 +320,7 @@ impl Settings {
         let name = if self.database_name.is_empty() { user } else { &self.database_name };
         let password = Self::secret("database_password", &self.database_password, &self.database_password_file)?;
         let port = if self.database_port == 0 { 5432 } else { self.database_port };
-        let mut query = Vec::new();
+        let (mut query, mut others) = (Vec::new(), Vec::new());
         let place = if self.database_host.starts_with('/') {
             // The directory of a Unix socket.
             query.push(format!("host={}", secret::encoded(&self.database_host)));
@@ -318,10 +328,11 @@ impl Settings {
             query.push(format!("user={}", secret::encoded(user)));
             String::new()
         } else {
-            let host = secret::host(&self.database_host).ok_or_else(|| {
+            let servers = self.database_host.split(',').map(|name| Server::parse(name.trim(), port));
+            others = servers.collect::<Option<Vec<_>>>().ok_or_else(|| {
                 Fault::new("database_host", "应为主机名或 IP 地址", "must be a host name or an IP address")
             })?;
-            format!("{}@{host}:{port}", secret::encoded(user))
+            format!("{}@{}", secret::encoded(user), others.remove(0))
         };
         if !self.database_tls.is_empty() {
             query.push(format!("sslmode={}", self.database_tls));
@@ -331,7 +342,8 @@ impl Settings {
         }
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let url = format!("postgres://{place}/{}{query}", secret::encoded(name));
-        Ok(Database { url, password: Some(password).filter(|password| !password.expose_secret().is_empty()) })
+        let password = Some(password).filter(|password| !password.expose_secret().is_empty());
+        Ok(Database { url, others, password })
     }
 
     /// Returns the URL of the embedded database in `data_dir`.

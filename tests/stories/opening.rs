@@ -26,7 +26,11 @@ mod on_postgres {
             })+
         };
     }
-    on_postgres!(a_database_that_comes_later_is_waited_for, what_time_does_not_mend_is_named_at_once);
+    on_postgres!(
+        a_database_that_comes_later_is_waited_for,
+        the_server_that_can_be_written_to_is_found,
+        what_time_does_not_mend_is_named_at_once,
+    );
 }
 
 /// Commands that use a ledger, and neither begin nor migrate one. `FILE` stands for a file to read, `OUT` for one to
@@ -228,6 +232,22 @@ fn a_database_that_comes_later_is_waited_for(world: &World) {
         assert!(output.status.code() == Some(1) && said.contains("无法使用"), "{said}");
         assert!(said.contains("cannot be reached") && !said.contains("waiting"), "{said}");
     }
+}
+
+fn the_server_that_can_be_written_to_is_found(world: &World) {
+    let (before, rest) = world.url.split_once('@').unwrap();
+    let (server, name) = rest.split_once('/').unwrap();
+    let away = free_port();
+    let url = format!("{before}@127.0.0.1:{away},{server}/{name}?target_session_attrs=read-write");
+    let found = run(world, &url, &["migrate"]);
+    assert_eq!(found.code, 0, "{}", found.out);
+    // Every server that cannot be used is named with its reason.
+    let none = run(world, &format!("{before}@127.0.0.1:{away},nowhere.invalid:5433/{name}"), &["job", "list"]);
+    assert!(none.code == 1 && none.out.contains(&format!("127.0.0.1:{away}: 没有连上")), "{}", none.out);
+    assert!(none.out.contains("nowhere.invalid:5433: 没有名为 nowhere.invalid 的主机"), "{}", none.out);
+    // One that only reads is of no use.
+    let reading = run(world, &format!("{}?target_session_attrs=standby", world.url), &["job", "list"]);
+    assert!(reading.code != 0 && reading.out.contains("target_session_attrs must be read-write"), "{}", reading.out);
 }
 
 fn what_time_does_not_mend_is_named_at_once(world: &World) {

@@ -229,12 +229,16 @@ struct Watch {
 }
 
 impl Watch {
-    /// Checks that the session of the subscriber is still valid; fails with the error that ends the subscription.
+    /// Checks that the session of the subscriber is still valid; fails with the error that ends the subscription. Waits
+    /// for a database that is away: nothing is pushed to a session that could not be checked.
     async fn admitted(&self) -> Result<(), Error> {
-        match self.request.gate.still_admits(&self.request.admitted).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(over()),
-            Err(refused) => Err(coded(refused.code, refused.message)),
+        loop {
+            match self.request.gate.still_admits(&self.request.admitted).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(over()),
+                Err(refused) if refused.code == Code::Unavailable => tokio::time::sleep(ASKED_AGAIN).await,
+                Err(refused) => return Err(coded(refused.code, refused.message)),
+            }
         }
     }
 
