@@ -116,7 +116,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn begin(command: Command, settings: &Settings) -> Result<(), Failure> {
-    telemetry::begin(settings);
+    let _traces = telemetry::begin(settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

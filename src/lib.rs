@@ -16,6 +16,7 @@ mod secret;
 mod serve;
 mod settings;
 mod telemetry;
+mod traces;
 
 /// Prints a line to standard output. Exits quietly when the reader has closed the pipe, as other command-line tools do.
 macro_rules! say {

@@ -1,14 +1,17 @@
-//! Logging to standard error, so that standard output contains only what a command prints.
+//! Logging to standard error, so that standard output contains only what a command prints; with it, traces begin.
 
 use std::io::{IsTerminal, Write};
 
 use chrono::SecondsFormat;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::clock;
 use crate::settings::Settings;
+use crate::traces::Traces;
 
 /// Default filters, which the `log` setting can override by target: no SQL statements, because they contain user data;
 /// no routine messages of libraries; and (`h1::dispatcher`) no errors of connections that do not speak HTTP, because
@@ -16,17 +19,27 @@ use crate::settings::Settings;
 const QUIET: &str =
     "sqlx=warn,sea_orm_migration=warn,actix_server=warn,tokio_cron_scheduler=warn,actix_http::h1::dispatcher=off";
 
-/// Starts logging as the settings say.
-pub(crate) fn begin(settings: &Settings) {
-    let Some(filter) = filter(&settings.log) else { return };
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured()).with_writer(std::io::stderr);
-    // Tests start it several times in one process; the first subscriber stays.
-    let _ = if settings.logs_json() {
+/// The spans that are traced. `trace` has those that enclose others and are not in the log.
+const TRACED: &str = "off,api=info,scheduler=info,ledger=info,workbook=info,rectify=info,trace=trace";
+
+/// Starts logging, and tracing, as the settings say. Traces are sent until what is returned is dropped.
+pub(crate) fn begin(settings: &Settings) -> Option<Traces> {
+    let filter = filter(&settings.log)?;
+    let logs = tracing_subscriber::fmt::layer().with_ansi(is_coloured()).with_writer(std::io::stderr);
+    let traces = Traces::begin(settings);
+    let spans = traces.as_ref().map(|traces| {
+        let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_location(false);
+        layer.with_threads(false).with_filter(EnvFilter::new(TRACED))
+    });
+    let logs = if settings.logs_json() {
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the program has panicked")));
-        logs.json().try_init()
+        logs.json().with_filter(filter).boxed()
     } else {
-        logs.try_init()
+        logs.with_filter(filter).boxed()
     };
+    // Tests start it several times in one process; the first subscriber stays.
+    let _ = tracing_subscriber::registry().with(logs).with(spans).try_init();
+    traces
 }
 
 /// Returns the filter that the setting `log` describes; none if it is wrong. A word that is no level is not taken for a

@@ -50,6 +50,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When the holder of the address first acknowledged it or one of its items.
     pub acknowledged_at: Option<DateTimeUtc>,
+    /// The trace of the act or job that caused it (W3C `traceparent`), if traces are collected.
+    pub trace: Option<String>,
 }
 
 /// State of delivery of a mail.

@@ -12,11 +12,12 @@ use entity::mail::{self, Priority};
 use futures_util::future::join_all;
 use ledger::Result;
 use ledger::record::delivery::{self, Claimed, Fate, Recipients};
-use ledger::record::outage;
+use ledger::record::{outage, trace};
 use ledger::reminder::{Rules, kind_of};
 use ledger::rule::calendar;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::context::Context;
 use crate::mail::Unwritten;
@@ -309,7 +310,11 @@ impl<'a> Run<'a> {
         loop {
             let work = queue.lock().await.recv().await;
             let Some((claimed, batch)) = work else { return };
-            let fate = match self.send(&claimed.mail, &batch).await {
+            let span = tracing::info_span!("mail", id = claimed.mail.id, kind = claimed.mail.kind);
+            if let Some(trace) = &claimed.mail.trace {
+                trace::continue_in(&span, trace);
+            }
+            let fate = match self.send(&claimed.mail, &batch).instrument(span).await {
                 Ok(fate) => fate,
                 Err(error) => {
                     self.fail(error);

@@ -97,7 +97,7 @@ impl Announced {
             }
             return;
         };
-        // A new listener is opened in place of one that lost its connection, because another server may have taken over.
+        // In place of a listener that lost its connection, a new one is opened: another server may have taken over.
         match listener.try_recv().await {
             Ok(Some(_)) => {}
             Ok(None) => self.listener = None,

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
 use crate::settings::Settings;
-use crate::{Failure, metrics, secret};
+use crate::{Failure, metrics, secret, traces};
 
 /// Milliseconds from which a statement is logged as slow; 0: never.
 static SLOW: AtomicU64 = AtomicU64::new(0);
@@ -148,6 +148,7 @@ pub(crate) fn readers(db: &DatabaseConnection, settings: &Settings) -> usize {
 /// Counts a statement, and logs it if it was slow: with placeholders for the values that were bound to it.
 pub(crate) fn sent(sql: &str, elapsed: Duration) {
     metrics::statement(elapsed);
+    traces::statement(elapsed, || without_values(sql));
     let slow = SLOW.load(Ordering::Relaxed);
     if slow > 0 && elapsed >= Duration::from_millis(slow) {
         let statement = without_values(sql);

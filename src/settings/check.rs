@@ -275,6 +275,13 @@ impl Settings {
         );
         faults.take(self.metrics_listen());
         faults.unless(
+            self.traces_url.is_empty()
+                || secret::parsed(&self.traces_url).is_some_and(|url| ["http", "https"].contains(&url.scheme())),
+            "traces_url",
+            "应为 http:// 或 https:// 地址，如 http://collector:4318/v1/traces",
+            "must be a URL such as http://collector:4318/v1/traces",
+        );
+        faults.unless(
             !self.open || self.opens(),
             "open",
             "只能在 public_url 为本机地址且没有 proxies 时使用；供他人访问的系统应建立账户",

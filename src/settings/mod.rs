@@ -124,6 +124,9 @@ pub(crate) struct Settings {
     access_log: AccessLog,
     /// Milliseconds from which a statement is logged as slow; 0: never.
     pub(crate) log_slow_ms: u64,
+    /// Where traces are sent (OTLP over HTTP, JSON); empty: nowhere.
+    #[serde(serialize_with = "secret::show_text")]
+    pub(crate) traces_url: String,
     metrics_listen: String,
     audit_key_file: PathBuf,
     audit_old_key_files: Vec<PathBuf>,

@@ -79,6 +79,7 @@ mod settings;
 mod sign_in;
 mod supervision;
 mod supply_chain;
+mod traces;
 mod webhook_faults;
 mod webhooks;
 mod workbook_bounds;

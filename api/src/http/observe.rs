@@ -15,6 +15,9 @@ use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpMessage, HttpRequest};
 use ipnet::IpNet;
+use ledger::record::trace;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::context::Noted;
 use crate::http::request;
@@ -68,7 +71,8 @@ pub async fn observe(
         logs,
         noted,
     };
-    let mut answered = match next.call(request).await {
+    let span = traced(&line, request.headers());
+    let mut answered = match next.call(request).instrument(span.clone()).await {
         Ok(answered) => answered,
         Err(error) => {
             line.status = error.as_response_error().status_code().as_u16();
@@ -78,10 +82,29 @@ pub async fn observe(
     };
     answered.request().match_pattern().as_deref().unwrap_or(NO_ROUTE).clone_into(&mut line.route);
     line.status = answered.status().as_u16();
+    span.record("http.response.status_code", line.status);
     if let Ok(id) = HeaderValue::from_str(&line.noted.id) {
         answered.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     Ok(answered.map_body(|_, body| Watched { body: Box::pin(body), line }))
+}
+
+/// Returns the span of a request, for traces alone. It continues the trace that the request names.
+fn traced(line: &Line, headers: &HeaderMap) -> Span {
+    let span = tracing::trace_span!(
+        target: "trace",
+        "http",
+        otel.name = format!("{} {}", line.method, line.route),
+        otel.kind = "server",
+        http.request.method = line.method,
+        http.route = line.route,
+        http.response.status_code = Empty,
+        id = line.noted.id,
+    );
+    if let Some(trace) = headers.get(trace::HEADER).and_then(|trace| trace.to_str().ok()) {
+        trace::continue_in(&span, trace);
+    }
+    span
 }
 
 /// Returns the name of a method, of which there is a bounded number.

@@ -14,5 +14,6 @@ pub mod outage;
 pub mod outbox;
 pub mod queue;
 pub mod retention;
+pub mod trace;
 pub mod webhook;
 pub mod writes;

@@ -22,6 +22,7 @@ use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
 use crate::record::queue::Queue;
+use crate::record::trace;
 use crate::reminder::{Addressed, Digest, Item, Plan};
 
 /// The queue of mails.
@@ -65,12 +66,12 @@ async fn insert_digests(
     let columns = [("cause", "text"), ("recipient", "text"), ("unit_id", "bigint"), ("reason", "text")];
     let mut sql = Sql::new(db.get_database_backend(), &[]);
     let rows = sql.rows(&rows.collect(), &columns);
-    let (kind, day, now) = (sql.bind(kind), sql.bind(day), sql.bind(now));
+    let (kind, day, now, trace) = (sql.bind(kind), sql.bind(day), sql.bind(now), sql.bind(trace::current()));
     // SQLite takes ON after a table for a join, unless a WHERE stands between.
     let text = format!(
         "INSERT INTO mail (cause, recipient, unit_id, reason, kind, local_day, subject, facts, state, priority, \
-         attempts, next_attempt_at, created_at) \
-         SELECT cause, recipient, unit_id, reason, {kind}, {day}, '', '{{}}', 'QUEUED', {}, 0, {now}, {now} \
+         attempts, next_attempt_at, created_at, trace) \
+         SELECT cause, recipient, unit_id, reason, {kind}, {day}, '', '{{}}', 'QUEUED', {}, 0, {now}, {now}, {trace} \
          FROM {rows} AS digest WHERE true ON CONFLICT (cause) DO NOTHING RETURNING recipient, id",
         Priority::Digest.to_value()
     );
@@ -143,6 +144,7 @@ fn queued_row(
         attempts: Set(0),
         next_attempt_at: Set(now),
         created_at: Set(now),
+        trace: Set(trace::current()),
         ..Default::default()
     }
 }
