@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     self, account, audit, backup, calendar, demo, dossier, evidence, export, health, import, job, mail, region,
-    reminder, statistics, unit, webhook,
+    reminder, search, statistics, unit, webhook,
 };
 use crate::serve::{self, Role};
 use crate::settings::{Flags, Settings};
@@ -86,6 +86,9 @@ enum Command {
     /// 统计数：与全面重算核对
     #[command(subcommand)]
     Statistics(statistics::Statistics),
+    /// 检索索引：核对、重建
+    #[command(subcommand)]
+    Search(search::Search),
     /// 显示生效的设置（不含密码）
     Config,
     /// 输出 GraphQL 模式
@@ -149,6 +152,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Calendar(calendar) => calendar::run(settings, &calendar).await,
         Command::Reminder(reminder) => reminder::run(settings, &reminder).await,
         Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
+        Command::Search(search) => search::run(settings, &search).await,
         Command::Config => {
             say!("{}", settings.shown().trim_end());
             Ok(())

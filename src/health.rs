@@ -42,6 +42,7 @@ pub(crate) fn examine(settings: &Settings, health: Health, last_tick: LastTick) 
                     outage_since: health.mail_outage().await,
                 },
                 jobs: jobs.collect(),
+                unindexed: health.unindexed().await,
                 webhooks_failing_since: health.failing_webhooks().await,
                 evidence: health.evidence().await?,
                 evidence_place: place,

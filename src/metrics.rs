@@ -54,6 +54,10 @@ static WEBHOOKS: LazyLock<IntGauge> = LazyLock::new(|| {
     let help = "Receivers of messages to other systems that fail, or were disabled for it.";
     register_int_gauge!("rectify_webhooks_failing", help).expect("valid")
 });
+static UNINDEXED: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "Texts that wait to be indexed for searches; the scheduler does so at each tick.";
+    register_int_gauge!("rectify_search_unindexed_texts", help).expect("valid")
+});
 static JOB_FAILURES: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let help = "Attempts of an enabled job that have failed since its last success.";
     register_int_gauge_vec!("rectify_job_failures", help, &["job"]).expect("valid")
@@ -117,6 +121,7 @@ async fn readiness(ready: web::Data<Probe>) -> HttpResponse {
 async fn figures(last_tick: web::Data<Option<Arc<LastTick>>>, health: web::Data<Health>) -> HttpResponse {
     MAIL_SERVER.set(i64::from(health.mail_outage().await.is_none()));
     WEBHOOKS.set(health.failing_webhooks().await.len() as i64);
+    UNINDEXED.set(i64::try_from(health.unindexed().await).unwrap_or(i64::MAX));
     let outbox = health.outbox().await;
     let schedules = health.schedules().await;
     let now = clock::now();

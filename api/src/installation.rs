@@ -37,6 +37,8 @@ pub struct Examined {
     pub outbox: ExaminedOutbox,
     /// The jobs that are enabled, by name.
     pub jobs: Vec<ExaminedJob>,
+    /// How many texts wait to be indexed for searches.
+    pub unindexed: u64,
     /// Since when receivers of messages to other systems fail, the longest first.
     pub webhooks_failing_since: Vec<DateTime<Utc>>,
     /// How many files of evidence there are, and their bytes together.

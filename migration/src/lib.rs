@@ -49,6 +49,7 @@ mod m20261129_000028_saved_views;
 mod m20261129_000029_search_index;
 mod m20261129_000030_name_order;
 mod m20261129_000031_backups;
+mod m20261130_000032_search_counts;
 mod m20261130_000033_mail_item_indexes;
 mod m20261130_000034_mail_trace;
 
@@ -115,6 +116,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000029_search_index::Migration),
             Box::new(m20261129_000030_name_order::Migration),
             Box::new(m20261129_000031_backups::Migration),
+            Box::new(m20261130_000032_search_counts::Migration),
             Box::new(m20261130_000033_mail_item_indexes::Migration),
             Box::new(m20261130_000034_mail_trace::Migration),
         ]

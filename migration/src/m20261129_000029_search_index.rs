@@ -54,6 +54,41 @@ fn triggers(backend: DbBackend, table: &str, columns: &str) -> String {
     }
 }
 
+/// Creates the triggers, and notes all rows.
+pub(crate) async fn begin_noting<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    if backend == DbBackend::Postgres {
+        db.execute_unprepared(FUNCTIONS).await?;
+    }
+    for (table, columns) in INDEXED {
+        db.execute_unprepared(&triggers(backend, table, columns)).await?;
+        db.execute_unprepared(&format!(
+            "INSERT INTO search_pending (noun, row_key) SELECT '{table}', id FROM {table} ORDER BY id"
+        ))
+        .await?;
+    }
+    Ok(())
+}
+
+/// Drops the triggers.
+pub(crate) async fn end_noting<C: ConnectionTrait>(db: &C) -> Result<(), DbErr> {
+    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+    for (table, _) in INDEXED {
+        for event in ["search_inserted", "search_updated"] {
+            let drop = if is_postgres {
+                format!("DROP TRIGGER {event} ON {table}")
+            } else {
+                format!("DROP TRIGGER {event}_{table}")
+            };
+            db.execute_unprepared(&drop).await?;
+        }
+    }
+    if is_postgres {
+        db.execute_unprepared("DROP FUNCTION search_inserted(); DROP FUNCTION search_updated();").await?;
+    }
+    Ok(())
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -64,39 +99,17 @@ impl MigrationTrait for Migration {
         let db = manager.get_connection();
         let backend = db.get_database_backend();
         if backend == DbBackend::Postgres {
-            db.execute_unprepared(FUNCTIONS).await?;
             // Its rows live for a minute, and each search reads over the dead ones.
             db.execute_unprepared(
                 "ALTER TABLE search_pending SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)",
             )
             .await?;
         }
-        for (table, columns) in INDEXED {
-            db.execute_unprepared(&triggers(backend, table, columns)).await?;
-            db.execute_unprepared(&format!(
-                "INSERT INTO search_pending (noun, row_key) SELECT '{table}', id FROM {table} ORDER BY id"
-            ))
-            .await?;
-        }
-        Ok(())
+        begin_noting(db).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        let is_postgres = db.get_database_backend() == DbBackend::Postgres;
-        for (table, _) in INDEXED {
-            for event in ["search_inserted", "search_updated"] {
-                let drop = if is_postgres {
-                    format!("DROP TRIGGER {event} ON {table}")
-                } else {
-                    format!("DROP TRIGGER {event}_{table}")
-                };
-                db.execute_unprepared(&drop).await?;
-            }
-        }
-        if is_postgres {
-            db.execute_unprepared("DROP FUNCTION search_inserted(); DROP FUNCTION search_updated();").await?;
-        }
+        end_noting(manager.get_connection()).await?;
         for table in ["search_pending", "search_gram"] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }

@@ -143,6 +143,19 @@ impl Condition {
         }
     }
 
+    /// Returns the search that the condition is, if it is one and nothing else: where it looks, and for which word.
+    pub(crate) fn only_search(&self) -> Option<(&Texts, &str)> {
+        match self {
+            Self::Contains(texts, word) => Some((texts, word)),
+            Self::All(all) => {
+                let mut others = all.iter().filter(|one| !one.is_always());
+                let only = others.next()?;
+                if others.next().is_none() { only.only_search() } else { None }
+            }
+            _ => None,
+        }
+    }
+
     /// Returns whether every row satisfies the condition, as far as its structure tells.
     pub fn is_always(&self) -> bool {
         match self {

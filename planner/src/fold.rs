@@ -44,6 +44,12 @@ pub(crate) fn forms(word: &str) -> Vec<(char, char)> {
     letters.iter().flat_map(of).collect()
 }
 
+/// Returns whether a word, in its normal form, has characters that have an upper case.
+pub(crate) fn has_case(word: &str) -> bool {
+    let normal = normal(word);
+    normal.to_uppercase() != normal
+}
+
 fn normal_of(letter: char) -> char {
     if FULL_WIDTH.contains(&letter) || CHINESE.contains(&letter) {
         return NORMAL.get(&letter).copied().unwrap_or(letter);

@@ -33,7 +33,7 @@ pub use run::{Finisher, Lane, Reader, Sent, Trouble, dear_places, is_lost, troub
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
-pub use search::{MOST, Texts, grams};
+pub use search::{Indexed, MOST, Texts, grams};
 pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
 pub use sql::{Sql, together};

@@ -115,6 +115,10 @@ pub struct Table {
     /// Where the rows are: the name of a table, or a subquery in parentheses. A subquery may refer to the owner of the
     /// list as `{owner}`, and must mark each table that it reads with `{sees:table:alias}`.
     pub source: &'static str,
+    /// If the source is the union of several subqueries: these, if all rows of each come before those of the next in
+    /// the default order. For those who see all of it, a page in that order is read part by part, until it is full.
+    /// Empty for other sources.
+    pub parts: &'static [&'static str],
     /// The prefix of global ids: `measure` in `measure_7`. None for rows without an identity of their own.
     pub prefix: Option<&'static str>,
     /// The order of the lists when `orderBy` is absent or empty.

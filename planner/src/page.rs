@@ -85,6 +85,13 @@ impl Page {
         })
     }
 
+    /// Returns whether the page is read forwards in the default order of the table.
+    pub(crate) fn follows(&self, order: &[SortKey]) -> bool {
+        let ordered =
+            self.order.iter().zip(order).all(|((key, descending), of)| key == of && *descending == of.descending);
+        !self.backward && ordered && self.order.len() <= order.len() + 1
+    }
+
     /// Returns the SQL expressions of the sort keys for the row `alias`. `walked` is the membership list that the rows
     /// are read from (its alias and description); a key whose column the list carries is taken from the list, so that
     /// its index serves the order.

@@ -1,5 +1,7 @@
 //! Compiles a selection and the description of its noun into one statement that builds the JSON of the answer.
 
+use std::fmt::Write as _;
+
 use async_graphql::{Name, Value as Argument};
 use sea_orm::{DbBackend, Value};
 
@@ -360,7 +362,11 @@ impl Planner<'_> {
         let walked = member.as_ref().map(|member| (self.sql.alias(), member));
         let walked = walked.as_ref().map(|(walk, member)| (walk.as_str(), *member));
         let keys = page.keys(alias, walked, &mut self.sql);
-        let (from, mut conditions) = self.belonging(table, alias, owner, walked);
+        // For those who see little, the database rather begins with what they see.
+        let is_in_parts =
+            !table.parts.is_empty() && owner.is_none() && page.follows(table.order) && self.sql.sees_all(table.source);
+        let (from, mut conditions) =
+            if is_in_parts { (String::new(), Vec::new()) } else { self.belonging(table, alias, owner, walked) };
         conditions.extend(page.bounds(&keys, owner.map(|(owner, _)| owner), &mut self.sql));
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
@@ -370,13 +376,18 @@ impl Planner<'_> {
         if list.counts {
             named.push(", count(*) OVER () AS total".to_owned());
         }
-        let rows = format!(
-            "(SELECT {alias}.*{} FROM {from}{} ORDER BY {} LIMIT {})",
-            named.join(""),
-            wherever(&conditions),
-            page.order_by(&keys),
-            page.size + u64::from(list.visible.is_some()),
-        );
+        let size = page.size + u64::from(list.visible.is_some());
+        let rows_of = |from: &str, limit: &str| {
+            let (named, conditions, order) = (named.join(""), wherever(&conditions), page.order_by(&keys));
+            format!("(SELECT {alias}.*{named} FROM {from}{conditions} ORDER BY {order} LIMIT {limit})")
+        };
+        let rows = if is_in_parts {
+            let sources: Vec<String> =
+                table.parts.iter().map(|part| format!("{} {alias}", self.sql.source(part))).collect();
+            one_after_the_other(&sources, size, rows_of)
+        } else {
+            rows_of(&from, &size.to_string())
+        };
         if list.visible.is_none() {
             return rows;
         }
@@ -438,7 +449,7 @@ impl Planner<'_> {
         self.sql.object(&members)
     }
 
-    /// Writes the number of rows on all pages: the stored number if the list has one, else a count.
+    /// Writes the number of rows on all pages: a stored number if there is one for the list, else a count.
     fn total(&mut self, table: &Table, owner: Owner<'_>, condition: &Condition) -> String {
         if owner.is_none() {
             if let (true, Some(total)) = (condition.is_always(), table.total) {
@@ -449,6 +460,11 @@ impl Planner<'_> {
             {
                 let value = self.sql.bind(member.value);
                 return format!("coalesce(({}), 0)", member.total.replace("{}", &value));
+            }
+            if let Some((texts, word)) = condition.only_search()
+                && let Some(total) = self.sql.stored_total(texts, word)
+            {
+                return total;
             }
         }
         let alias = self.sql.alias();
@@ -613,6 +629,18 @@ impl Listed {
 enum Mark {
     Free(String),
     Bound(String),
+}
+
+/// Writes the first rows of several sources, the rows of each source before those of the next. Once there are enough,
+/// the database reads no further source. `rows_of` writes a query for the first rows of a source.
+fn one_after_the_other(sources: &[String], size: u64, rows_of: impl Fn(&str, &str) -> String) -> String {
+    let (mut parts, mut rows, mut left) = (Vec::new(), Vec::new(), size.to_string());
+    for (place, source) in sources.iter().enumerate() {
+        parts.push(format!("part{place} AS MATERIALIZED {}", rows_of(source, &format!("({left})"))));
+        rows.push(format!("SELECT * FROM part{place}"));
+        let _ = write!(left, " - (SELECT count(*) FROM part{place})");
+    }
+    format!("(WITH {} {})", parts.join(", "), rows.join(" UNION ALL "))
 }
 
 fn wherever(conditions: &[String]) -> String {

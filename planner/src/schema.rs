@@ -527,7 +527,7 @@ macro_rules! noun {
         $(#[doc = $about:literal])+
         $visibility:vis $name:ident from $source:tt $(as $prefix:literal)?
         {
-            order: $order:expr, total: $total:expr
+            order: $order:expr, total: $total:expr $(, parts: $parts:expr)?
             $(, filter: $filter:ty, by: $by:ty $(, groups: $groups:expr)? $(, figures: $figures:expr)?)?
         }
         $( $(#[doc = $words:literal])+ $field:ident $(($($arguments:tt)+))? : $type:ty = $kind:expr; )+
@@ -541,6 +541,7 @@ macro_rules! noun {
                     name: stringify!($name),
                     description: concat!($($about, "\n"),+).trim(),
                     source: $source,
+                    parts: $crate::noun!(@slice $($parts)?),
                     prefix: None$(.or(Some($prefix)))?,
                     order: const { $order },
                     total: $total,

@@ -1,10 +1,11 @@
-//! The index of searches: which rows may contain the words that are looked for.
+//! The index of searches: which rows may contain the words that are looked for, and how many contain a pair.
 //!
-//! `search_gram` has, for each table that is indexed and each pair of adjacent characters (gram) in normal form, the
-//! keys of the rows whose texts have it. `search_pending` has the rows that were written since: they may contain
-//! anything. Before a statement that searches is run, one statement reads both, and the keys that remain are bound to
-//! it. They only narrow: the exact condition on the text stays. A gram that more than [`MOST`] rows have is not stored,
-//! because the page of a list is then soon full without an index.
+//! `search_gram` has, for the texts that are indexed and each pair of adjacent characters (gram) in normal form, the
+//! number of the rows whose texts have it, and their keys. `search_pending` has the rows that were written since, each
+//! with the text that the index has of it: they may contain anything. Before a statement that searches is run, one
+//! statement reads both, and the keys that remain are bound to it. They only narrow: the exact condition on the text
+//! stays. Keys of a gram that more than [`MOST`] rows have are not stored, because the page of a list is then soon full
+//! without an index. Their number is: the total of a list that only looks for a pair is read from there.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,7 +14,7 @@ use sea_orm::{DbBackend, Value, Values};
 use crate::fold;
 use crate::sql::{Sql, among, key_list, replaced};
 
-/// The most rows of a table that a gram is stored for, and the most rows that may be waiting to be indexed.
+/// The most rows whose keys are stored for a gram, and the most rows that may be waiting to be indexed.
 pub const MOST: usize = 3_000;
 
 /// What stands in the text of a statement where a search can be narrowed, followed by the number of the search, the
@@ -25,27 +26,53 @@ const MARK: &str = "{narrowed:";
 pub struct Texts {
     /// The columns of the row.
     pub columns: &'static [&'static str],
-    /// The table under which the index has their grams, if they are indexed.
-    index: Option<&'static str>,
+    index: Index,
+}
+
+/// Where the index has the texts of a row.
+#[derive(Debug, Clone, Copy)]
+enum Index {
+    Nowhere,
+    /// The row is one of the table.
+    Of(Indexed),
+    /// The row is one of several tables, which its source narrows.
+    OfParts(&'static [Indexed]),
+}
+
+/// Columns of a table that the index covers together.
+#[derive(Debug, Clone, Copy)]
+pub struct Indexed {
+    /// The name under which the index has their grams.
+    pub name: &'static str,
+    /// The table.
+    pub table: &'static str,
+    /// All columns that have this name in the index.
+    pub columns: &'static [&'static str],
 }
 
 impl Texts {
-    /// Returns columns of a table that the index covers.
-    pub const fn indexed(table: &'static str, columns: &'static [&'static str]) -> Self {
-        Self { columns, index: Some(table) }
+    /// Returns columns of a subquery that have the texts of several tables, all that the index covers of them.
+    pub const fn of_parts(columns: &'static [&'static str], parts: &'static [Indexed]) -> Self {
+        Self { columns, index: Index::OfParts(parts) }
+    }
+}
+
+impl From<Indexed> for Texts {
+    fn from(indexed: Indexed) -> Self {
+        Self { columns: indexed.columns, index: Index::Of(indexed) }
     }
 }
 
 impl<const N: usize> From<&'static [&'static str; N]> for Texts {
     fn from(columns: &'static [&'static str; N]) -> Self {
-        Self { columns, index: None }
+        Self { columns, index: Index::Nowhere }
     }
 }
 
-/// A search that the index may narrow: the table, and the grams that the row must have.
+/// A search that the index may narrow: the name in the index, and the grams that the row must have.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Search {
-    table: String,
+    name: String,
     grams: BTreeSet<String>,
 }
 
@@ -68,31 +95,88 @@ impl Sql<'_> {
     /// Writes the mark at which a search for a text in these columns is narrowed, with what joins it to the exact
     /// condition. Empty if the index cannot help.
     pub(crate) fn narrowed_by(&mut self, texts: &Texts, text: &str, alias: &str) -> String {
-        let mark = texts.index.and_then(|table| self.mark(table, text, &format!("{alias}.id")));
+        let Index::Of(indexed) = texts.index else { return String::new() };
+        let mark = self.mark(indexed.name, text, &format!("{alias}.id"));
         mark.map(|mark| mark + " AND ").unwrap_or_default()
     }
 
-    /// Returns a source with each `{found:table:alias}` replaced by the condition that the row may contain the text
-    /// that is searched for, the fact `searched`.
+    /// Writes the number of rows that contain a word, as far as the index has it: if the word is a pair, and the caller
+    /// may see every row.
+    ///
+    /// It is the stored number, without the rows that wait and had the word, and with those that have it now. If too
+    /// many wait, the texts are read.
+    pub(crate) fn stored_total(&mut self, texts: &Texts, text: &str) -> Option<String> {
+        let parts = match &texts.index {
+            Index::Nowhere => return None,
+            Index::Of(indexed) => std::slice::from_ref(indexed),
+            Index::OfParts(parts) => parts,
+        };
+        let sees_all = parts.iter().all(|part| self.sight().rows(part.table).is_always());
+        // What a database takes for the lower case of a letter may differ from what the index does.
+        if !sees_all || !is_pair(text) || fold::has_case(text) {
+            return None;
+        }
+        let (gram, word) = (self.bind(fold::normal(text)), self.word(text));
+        let totals: Vec<String> = parts
+            .iter()
+            .map(|Indexed { name, table, columns }| {
+                let has: Vec<String> =
+                    columns.iter().map(|column| self.contains(&format!("x.{column}"), &word)).collect();
+                let (has, had) = (has.join(" OR "), self.contains("p.was", &word));
+                format!(
+                    "CASE WHEN (SELECT count(*) FROM \
+                     (SELECT 1 FROM search_pending p WHERE p.noun = '{name}' LIMIT {most}) p) < {most} \
+                     THEN coalesce((SELECT g.size FROM search_gram g WHERE g.noun = '{name}' AND g.gram = {gram}), 0) \
+                     + (SELECT count(*) FROM \
+                     (SELECT DISTINCT p.row_key FROM search_pending p WHERE p.noun = '{name}') p \
+                     WHERE (SELECT {has} FROM {table} x WHERE x.id = p.row_key)) \
+                     - (SELECT count(*) FROM search_pending p WHERE p.noun = '{name}' AND {had} AND NOT EXISTS \
+                     (SELECT 1 FROM search_pending n WHERE n.noun = p.noun AND n.row_key = p.row_key \
+                     AND (n.id < p.id OR n.was IS NULL))) \
+                     ELSE (SELECT count(*) FROM {table} x WHERE {has}) END",
+                    most = MOST + 1
+                )
+            })
+            .collect();
+        Some(format!("({})", totals.join(" + ")))
+    }
+
+    /// Returns a source with each `{found:name:alias}` replaced by the condition that the row, by what the index has
+    /// under this name, may contain the text that is searched for, the fact `searched`; each `{first:name:alias}` by
+    /// the same for the first word of it, the fact `search`; and each `{has:expression}` by the condition that the
+    /// expression contains this word.
     pub(crate) fn with_found(&mut self, source: &str) -> String {
-        let text = match self.given("searched") {
+        let given = |sql: &Self, name| match sql.given(name) {
             Some(Value::String(Some(text))) => text.clone(),
             _ => String::new(),
         };
-        replaced(source, "{found:", |mark| {
-            let (table, alias) = mark.split_once(':').unwrap_or((mark, mark));
-            self.mark(table, &text, &format!("{alias}.id")).unwrap_or_else(|| "TRUE".to_owned())
+        let (text, first) = (given(self, "searched"), given(self, "search"));
+        let mut may_have = |mark: &str, text: &str| {
+            let (name, alias) = mark.split_once(':').unwrap_or((mark, mark));
+            self.mark(name, text, &format!("{alias}.id")).unwrap_or_else(|| "TRUE".to_owned())
+        };
+        let found = replaced(source, "{found:", |mark| may_have(mark, &text));
+        let found = replaced(&found, "{first:", |mark| may_have(mark, &first));
+        let mut word = None;
+        replaced(&found, "{has:", |expression| {
+            let word = word.get_or_insert_with(|| self.word(&first));
+            self.contains(expression, word)
         })
     }
 
-    fn mark(&mut self, table: &str, text: &str, key: &str) -> Option<String> {
-        let search = Search { table: table.to_owned(), grams: grams(text) };
+    fn mark(&mut self, name: &str, text: &str, key: &str) -> Option<String> {
+        let search = Search { name: name.to_owned(), grams: grams(text) };
         if search.grams.is_empty() {
             return None;
         }
         let number = self.search(search)?;
         Some(format!("{MARK}{number}:{key}}}"))
     }
+}
+
+/// Returns whether a word is one gram.
+fn is_pair(word: &str) -> bool {
+    word.chars().count() == 2 && grams(word).len() == 1
 }
 
 /// Returns the text of a statement with each mark replaced by the condition that its search gives for a key; by `TRUE`
@@ -109,18 +193,16 @@ pub(crate) fn lookup(backend: DbBackend, searches: &[Search]) -> sea_orm::Statem
     let mut sql = Sql::new(backend, &[]);
     let mut read = Vec::new();
     for search in searches {
-        let table = sql.bind(search.table.clone());
+        let name = sql.bind(search.name.clone());
         let wanted: Vec<String> = search.grams.iter().map(|gram| sql.bind(gram.clone())).collect();
-        let stored = sql.list(&["g.gram".to_owned(), format!("CASE WHEN g.size <= {MOST} THEN g.row_keys END")]);
+        let stored = sql.list(&["g.gram".to_owned(), "CASE WHEN g.row_keys <> '' THEN g.row_keys END".to_owned()]);
         let stored = sql.array(&stored, None, None);
-        let stored = format!(
-            "(SELECT {stored} FROM search_gram g WHERE g.noun = {table} AND g.gram IN ({}))",
-            wanted.join(", ")
-        );
+        let stored =
+            format!("(SELECT {stored} FROM search_gram g WHERE g.noun = {name} AND g.gram IN ({}))", wanted.join(", "));
         let waiting = sql.array(&sql.list(&["p.row_key".to_owned()]), None, None);
         let waiting = format!(
             "(SELECT {waiting} FROM \
-             (SELECT row_key FROM search_pending WHERE noun = {table} ORDER BY row_key LIMIT {}) p)",
+             (SELECT DISTINCT row_key FROM search_pending WHERE noun = {name} ORDER BY row_key LIMIT {}) p)",
             MOST + 1
         );
         read.push(sql.json(&sql.list(&[sql.json(&stored), sql.json(&waiting)])));
@@ -182,7 +264,7 @@ mod tests {
 
     #[test]
     fn keys_have_every_gram_that_is_stored_or_wait() {
-        let search = Search { table: "measure".to_owned(), grams: grams("生态环") };
+        let search = Search { name: "measure".to_owned(), grams: grams("生态环") };
         let stored = |first: Option<&str>, second: Option<&str>| {
             let of = |gram: &str, keys: Option<&str>| (gram.to_owned(), keys.map(str::to_owned));
             vec![of("生态", first), of("态环", second)]

@@ -45,8 +45,9 @@ impl Sql<'_> {
     }
 
     /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, each `{fact:name}` by
-    /// the value of the fact, and `{found:table:alias}` by the condition that the row may contain the text of the fact
-    /// `searched`.
+    /// the value of the fact, `{found:name:alias}` by the condition that the row may contain the text of the fact
+    /// `searched`, `{first:name:alias}` by that for the fact `search`, and `{has:expression}` by the condition that the
+    /// expression contains the word of the fact `search`.
     pub fn source(&mut self, source: &str) -> String {
         let whole = replaced(source, "{sees:", |mark| {
             let (table, alias) = mark.split_once(':').unwrap_or((mark, mark));
@@ -54,6 +55,12 @@ impl Sql<'_> {
         });
         let whole = self.with_facts(&whole);
         self.with_found(&whole)
+    }
+
+    /// Returns whether the caller may see every row of the tables that a source marks.
+    pub(crate) fn sees_all(&self, source: &str) -> bool {
+        let tables = source.split("{sees:").skip(1).filter_map(|after| after.split([':', '}']).next());
+        tables.map(|table| self.sight().rows(table)).all(|rows| rows.is_always())
     }
 
     /// Returns a template with each `{fact:name}` replaced by the value of the fact.

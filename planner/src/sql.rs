@@ -318,7 +318,7 @@ impl<'a> Sql<'a> {
             forms.into_iter().map(pair).collect()
         };
         // Without letters that have a case, as in Chinese, no text has to be put into lower case.
-        let has_case = normal.to_uppercase() != normal;
+        let has_case = fold::has_case(&normal);
         Word { normal: self.bind(normal), forms, has_case }
     }
 

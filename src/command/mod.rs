@@ -14,6 +14,7 @@ pub(crate) mod job;
 pub(crate) mod mail;
 pub(crate) mod region;
 pub(crate) mod reminder;
+pub(crate) mod search;
 pub(crate) mod statistics;
 pub(crate) mod unit;
 pub(crate) mod webhook;

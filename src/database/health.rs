@@ -117,6 +117,18 @@ impl Health {
         }
     }
 
+    /// Counts the texts that wait to be indexed for searches; none if they cannot be counted.
+    pub(crate) async fn unindexed(&self) -> u64 {
+        match tokio::time::timeout(PATIENCE, ledger::search::waiting(&self.db)).await {
+            Ok(Ok(waiting)) => waiting,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "it could not be read how many texts wait to be indexed");
+                0
+            }
+            Err(_) => 0,
+        }
+    }
+
     /// Returns the schedules that are in effect, by the name of the job; none if they cannot be read.
     pub(crate) async fn schedules(&self) -> Vec<schedule::Model> {
         let schedules = schedule::Entity::find()

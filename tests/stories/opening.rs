@@ -59,6 +59,8 @@ const WORKING: &[&[&str]] = &[
     &["copy", "--to", "sqlite:OUT"],
     &["reminder", "list"],
     &["statistics", "check"],
+    &["search", "check"],
+    &["search", "rebuild"],
 ];
 
 /// Commands that begin a ledger in an empty database.

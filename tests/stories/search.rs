@@ -11,6 +11,8 @@ stories!(
     width_case_and_script_make_no_difference,
     everything_with_words_is_found_within_ones_rights,
     what_is_found_is_the_same_before_and_after_it_is_indexed,
+    counts_stay_exact_whatever_is_edited,
+    hits_come_in_one_order_whatever_the_page,
 );
 
 fn width_case_and_script_make_no_difference(world: &World) {
@@ -145,4 +147,95 @@ fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
 fn found(server: &Server) -> Vec<Value> {
     let words = ["整改", "水", "生态环境", "垃圾 整改", "生態環境", "没有的词", "局", "整改方案已印发", "Ａ1", "改，"];
     words.iter().map(|words| server.data(INDEXED, &json!({ "words": words }))).collect()
+}
+
+fn counts_stay_exact_whatever_is_edited(world: &World) {
+    world.done(&["demo"]);
+    assert!(world.done(&["search", "rebuild"]).contains("已重建"));
+    let server = world.serve();
+    // The stored numbers, and those of the rows themselves, which a second filter or groups make the database read.
+    let agree = |words: &str| {
+        let query = "query($words: String!) {
+            measures(filter: {text: {search: $words}}) { totalCount aggregate { count } }
+            read: measures(filter: {text: {search: $words}, not: {number: {eq: \"-\"}}}) { totalCount }
+            all: search(text: $words) { totalCount groups(by: [KIND]) { aggregate { count } } } }";
+        let found = server.data(query, &json!({ "words": words }));
+        let total = &found["measures"]["totalCount"];
+        assert_eq!((total, total), (&found["read"]["totalCount"], &found["measures"]["aggregate"]["count"]), "{words}");
+        let groups = found["all"]["groups"].as_array().unwrap().iter();
+        let groups: i64 = groups.map(|group| group["aggregate"]["count"].as_i64().unwrap()).sum();
+        assert_eq!(found["all"]["totalCount"], groups, "{words}");
+        (total.as_i64().unwrap(), groups)
+    };
+    let execute = |sql: &str| block_on(async { world.db().await.execute_unprepared(sql).await.unwrap() });
+    let settle = || block_on(async { search::settle(&world.db().await).await.unwrap() });
+    let is_right = || world.done(&["search", "check"]).contains("一致");
+    let words = ["整改", "水质", "新词", "旧词", "10"];
+    let before = words.map(agree);
+    execute("UPDATE measure SET content = '旧词整改' WHERE id = 1");
+    settle();
+    let with = words.map(agree);
+    for text in ["新词", "旧词整改", "新词旧词整改", "旧词整改"] {
+        execute(&format!("UPDATE measure SET content = '{text}' WHERE id = 1"));
+        for words in words {
+            agree(words);
+        }
+        assert!(is_right());
+    }
+    assert_eq!(words.map(agree), with);
+    settle();
+    assert_eq!(words.map(agree), with, "edits to and fro leave nothing behind");
+    assert!(is_right());
+    // A row that is written and deleted before it is indexed, and one that is deleted afterwards.
+    let insert = "INSERT INTO comment (measure_id, author_id, written_at, text) \
+        SELECT measure_id, author_id, written_at, '新词整改' FROM comment LIMIT 1";
+    for settles in [false, true] {
+        execute(insert);
+        if settles {
+            settle();
+        }
+        assert_eq!(agree("新词").1, with[2].1 + 1);
+        execute("DELETE FROM comment WHERE text = '新词整改'");
+        assert_eq!(words.map(agree), with);
+        settle();
+        assert_eq!(words.map(agree), with);
+        assert!(is_right());
+    }
+    assert!(before[3].0 < with[3].0);
+    // A fault is found, and mended.
+    execute("UPDATE search_gram SET size = size + 1 WHERE noun = 'measure' AND gram = '整改'");
+    let found = world.run(&["search", "check"]);
+    assert!(found.code == 1 && found.out.contains("1 个字对"), "{}: {}", found.code, found.out);
+    assert!(world.done(&["search", "check", "--mend"]).contains("已重建"));
+    assert!(is_right());
+    assert_eq!(words.map(agree), with);
+}
+
+fn hits_come_in_one_order_whatever_the_page(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let ids = |arguments: &str| -> Vec<String> {
+        let (mut ids, mut after) = (Vec::new(), String::new());
+        loop {
+            let query = format!(
+                "{{ search(text: \"整改\", {arguments}{after}) {{
+                    nodes {{ objectId rank }} pageInfo {{ hasNextPage endCursor }} }} }}"
+            );
+            let page = server.data(&query, &json!({}))["search"].clone();
+            ids.extend(page["nodes"].as_array().unwrap().iter().map(Value::to_string));
+            if page["pageInfo"]["hasNextPage"] == json!(false) || arguments.starts_with("last") {
+                return ids;
+            }
+            after = format!(", after: {}", page["pageInfo"]["endCursor"]);
+        }
+    };
+    let all = ids("first: 200");
+    assert!(all.len() > 100, "several parts of the search have hits: {}", all.len());
+    for size in [7, 60] {
+        assert_eq!(ids(&format!("first: {size}")), all);
+    }
+    assert_eq!(ids("last: 5"), all[all.len() - 5..]);
+    let mut reversed = ids("first: 9, orderBy: [{field: RANK, direction: DESC}]");
+    reversed.reverse();
+    assert_eq!(reversed, all);
 }

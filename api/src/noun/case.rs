@@ -6,7 +6,7 @@ use ledger::rule::case_flow;
 use ledger::work::available::{self, Subject};
 use ledger::work::case::{self as acts, On};
 use planner::{
-    Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, Sql, Texts, noun,
+    Condition, Connection, Dimension, Figure, FigureKind, Indexed, Kind, Link, Noun, SortKey, SortType, Sql, noun,
 };
 
 use crate::context::Request;
@@ -191,6 +191,11 @@ const FIGURES: &[Figure] = &[
     },
 ];
 
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "inspection_case", table: "inspection_case", columns: &["summary"] };
+/// What is searched in the numbers, as the index has it.
+const NUMBERS: Indexed = Indexed { name: "inspection_case_number", table: "inspection_case", columns: &["number"] };
+
 noun! {
     /// A complaint handed over during an inspection (交办案件), as one region has to resolve it. Who complained is not
     /// stored.
@@ -323,9 +328,9 @@ filter! {
         /// The finding is one of these.
         finding: Vec<CaseFinding> = |findings| one_of::<_, entity::inspection_case::Finding>("finding", findings),
         /// Condition on the case number as printed.
-        number: TextFilter = |number| number.condition("number", Texts::indexed("inspection_case", &["number"])),
+        number: TextFilter = |number| number.condition("number", NUMBERS),
         /// Condition on what the complaint is about.
-        text: TextFilter = |text| text.condition("summary", Texts::indexed("inspection_case", &["summary"])),
+        text: TextFilter = |text| text.condition("summary", TEXTS),
         /// Condition on the local date on which the case was handed over.
         handed_over_on: DateFilter = |day| day.condition("handed_over_on"),
         /// Condition on the local date by which the case has to be resolved.

@@ -1,7 +1,7 @@
 //! Steps taken in complaint cases (交办案件) and reports on them: append-only.
 
 use async_graphql::{Enum, ID};
-use planner::{Dimension, Kind, Noun, SortKey, SortType, Texts, noun};
+use planner::{Dimension, Indexed, Kind, Noun, SortKey, SortType, noun};
 
 use crate::noun::account::Account;
 use crate::noun::case::{CaseFinding, InspectionCase, InspectionCaseFilter};
@@ -37,6 +37,9 @@ const GROUPS: &[Dimension] = &[
     Dimension::plain("STEP", "办理环节 · Step that was taken.", "{t}.step"),
     Dimension::plain("FINDING", "属实情况 · Whether the complaint was found to be true.", "{t}.finding"),
 ];
+
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "case_report", table: "case_report", columns: &["text"] };
 
 noun! {
     /// A step taken in a complaint case, or a report on it. It is never edited: a correction is a new report.
@@ -75,7 +78,7 @@ filter! {
         /// The step is of one of these kinds.
         step: Vec<CaseStep> = |steps| one_of::<_, entity::case_report::CaseStep>("step", steps),
         /// Condition on the text of the step.
-        text: TextFilter = |text| text.condition("text", Texts::indexed("case_report", &["text"])),
+        text: TextFilter = |text| text.condition("text", TEXTS),
         /// Condition on when the step was taken.
         written_at: DateTimeFilter = |at| at.condition("written_at"),
         /// Condition on the complaint case that the step belongs to.

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::backup;
 use ledger::people::policy::Act;
-use planner::Bilingual;
+use planner::{Bilingual, MOST};
 
 use crate::context::Request;
 use crate::error::masked;
@@ -37,6 +37,8 @@ pub(crate) enum HealthFindingCode {
     JobFails,
     /// 任务迟到 · A job has been due for more than 15 minutes.
     JobLate,
+    /// 检索索引滞后 · Many texts wait to be indexed, so that searches are slow.
+    SearchIndexBehind,
     /// 接口推送失败 · Receivers of messages to other systems fail.
     WebhooksFail,
     /// 没有备份 · No backup was made of this database.
@@ -417,6 +419,22 @@ impl Found<'_> {
                     ),
                 );
             }
+        }
+        let unindexed = self.examined.unindexed;
+        if unindexed > MOST as u64 {
+            self.add(
+                HealthFindingCode::SearchIndexBehind,
+                &Bilingual::new(
+                    format!("{unindexed} 段文字等待建立检索索引，其间检索较慢。"),
+                    format!("{unindexed} texts wait to be indexed; until then, searches are slow."),
+                ),
+                &Bilingual::new(
+                    "大批导入后几分钟内自行完成；\
+                     否则确认有一个运行定时任务的程序（rectify serve，或 --role scheduler）。",
+                    "After a large import, it takes a few minutes. \
+                     Otherwise, make sure that a process runs the scheduler: rectify serve, or --role scheduler.",
+                ),
+            );
         }
         if let Some(since) = self.examined.webhooks_failing_since.first() {
             let (count, since) = (self.examined.webhooks_failing_since.len(), self.local(*since));

@@ -9,7 +9,9 @@ use ledger::keep::party::{Named, Party};
 use ledger::keep::{Patch, measure as keep, merge};
 use ledger::record::concern;
 use ledger::work::available::{self, Subject};
-use planner::{Condition, Connection, Dimension, Figure, FigureKind, Kind, Link, SortKey, SortType, Sql, Texts, noun};
+use planner::{
+    Condition, Connection, Dimension, Figure, FigureKind, Indexed, Kind, Link, SortKey, SortType, Sql, noun,
+};
 
 use crate::context::Request;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
@@ -114,6 +116,11 @@ const RESPONSIBLE_UNITS: &str = "SELECT unit_id FROM responsible_party WHERE mea
 pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
     region.listed(concern::measures_of)
 }
+
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "measure", table: "measure", columns: &["content"] };
+/// What is searched in the numbers, as the index has it.
+const NUMBERS: Indexed = Indexed { name: "measure_number", table: "measure", columns: &["number"] };
 
 noun! {
     /// A measure (整改措施): what has to be done about a problem.
@@ -259,9 +266,9 @@ filter! {
         /// Condition on the local date of completion.
         completed_on: DateFilter = |day| day.condition("completed_on"),
         /// Condition on the text of the measure.
-        text: TextFilter = |text| text.condition("content", Texts::indexed("measure", &["content"])),
+        text: TextFilter = |text| text.condition("content", TEXTS),
         /// Condition on the number as printed.
-        number: TextFilter = |number| number.condition("number", Texts::indexed("measure", &["number"])),
+        number: TextFilter = |number| number.condition("number", NUMBERS),
         /// The workflow status of the measure is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.

@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, problem as keep};
 use ledger::record::concern;
 use ledger::work::available::{self, Subject};
-use planner::{Condition, Connection, Dimension, Figure, Kind, Link, SortKey, SortType, Sql, Texts, noun};
+use planner::{Condition, Connection, Dimension, Figure, Indexed, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
@@ -77,6 +77,11 @@ fn overdue(sql: &mut Sql<'_>, problem: &str) -> String {
 pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
     region.listed(concern::problems_of)
 }
+
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "problem", table: "problem", columns: &["title", "description"] };
+/// What is searched in the numbers, as the index has it.
+const NUMBERS: Indexed = Indexed { name: "problem_number", table: "problem", columns: &["number"] };
 
 noun! {
     /// A problem (反馈问题) that an inspection fed back to the inspected region.
@@ -192,9 +197,9 @@ filter! {
         round: RelationFilter<InspectionRoundFilter> =
             |round| round.condition("round_id", <InspectionRound as planner::Noun>::table()),
         /// Condition on the text of the problem: `search` looks in title and description, the others compare the title.
-        text: TextFilter = |text| text.condition("title", Texts::indexed("problem", &["title", "description"])),
+        text: TextFilter = |text| text.condition("title", TEXTS),
         /// Condition on the number as printed.
-        number: TextFilter = |number| number.condition("number", Texts::indexed("problem", &["number"])),
+        number: TextFilter = |number| number.condition("number", NUMBERS),
         /// The workflow status of the problem is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.

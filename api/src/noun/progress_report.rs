@@ -1,7 +1,7 @@
 //! Progress reports (整改进展) on assignments. They are append-only.
 
 use async_graphql::ID;
-use planner::{Dimension, Figure, FigureKind, Kind, Link, Named, Noun, SortKey, SortType, Texts, noun};
+use planner::{Dimension, Figure, FigureKind, Indexed, Kind, Link, Named, Noun, SortKey, SortType, noun};
 
 use crate::noun::account::Account;
 use crate::noun::assignment::{Assignment, AssignmentFilter};
@@ -39,6 +39,9 @@ const FIGURES: &[Figure] = &[Figure {
     expression: "{t}.submitted_at",
     kind: FigureKind::Moment,
 }];
+
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "progress_report", table: "progress_report", columns: &["text"] };
 
 noun! {
     /// A progress report on an assignment (整改进展). Reports are never edited: a correction is a new report.
@@ -128,7 +131,7 @@ filter! {
     /// Conditions on progress reports. All that are given have to hold.
     ProgressReportFilter {
         /// Condition on the text of the report.
-        text: TextFilter = |text| text.condition("text", Texts::indexed("progress_report", &["text"])),
+        text: TextFilter = |text| text.condition("text", TEXTS),
         /// Condition on the month that the report covers, such as `2023-04`.
         period: TextFilter = |period| period.condition("period", &["period"]),
         /// Condition on the assignment that the report is about.

@@ -2,17 +2,17 @@
 //! list.
 
 use async_graphql::{Enum, Error};
-use planner::{Bilingual, Condition, Dimension, Kind, Noun, SortKey, SortType, Sql, Texts, noun};
+use planner::{Bilingual, Condition, Dimension, Indexed, Kind, Noun, SortKey, SortType, Sql, Texts, noun};
 
 use crate::error::{Code, coded};
-use crate::noun::case::InspectionCase;
-use crate::noun::case_report::CaseReport;
-use crate::noun::measure::Measure;
-use crate::noun::problem::Problem;
-use crate::noun::progress_report::ProgressReport;
+use crate::noun::case::{self, InspectionCase};
+use crate::noun::case_report::{self, CaseReport};
+use crate::noun::measure::{self, Measure};
+use crate::noun::problem::{self, Problem};
+use crate::noun::progress_report::{self, ProgressReport};
 use crate::noun::round::InspectionRound;
-use crate::noun::supervision::Comment;
-use crate::noun::unit::Unit;
+use crate::noun::supervision::{self, Comment};
+use crate::noun::unit::{self, Unit};
 use crate::part::filter::{codes_in, filter};
 use crate::part::order::order;
 
@@ -48,63 +48,128 @@ fn snippet(sql: &mut Sql<'_>, hit: &str) -> String {
     sql.excerpt(&format!("{hit}.text"), &word)
 }
 
-/// Writes one part of the search: the objects of a table, by the SQL of their title and of all their text.
+/// The texts that are searched, as the index has them.
+const TEXTS: Texts = Texts::of_parts(
+    &["text"],
+    &[
+        problem::TEXTS,
+        measure::TEXTS,
+        case::TEXTS,
+        Indexed { name: "inspection_round", table: "inspection_round", columns: &["name"] },
+        unit::NAMES,
+        supervision::TEXTS,
+        case_report::TEXTS,
+        progress_report::TEXTS,
+    ],
+);
+
+/// Writes one part of the search: the objects of a table at one place among all, by the SQL of all their text, and of
+/// the condition that they belong to this place.
 macro_rules! part {
-    ($place:literal, $kind:literal, $table:literal, $id:literal, $title:literal, $text:literal) => {
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:literal) => {
+        part!($place, $kind, $table, $id, $text, "TRUE")
+    };
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:literal, $only:literal) => {
         concat!(
-            "SELECT x.id * 8 + ",
-            $place,
-            " AS id, '",
+            "SELECT x.id, '",
             $kind,
             "' AS kind, '",
             $id,
-            "_' || x.id AS object_id, \
-             CASE WHEN replace(lower(",
-            $title,
-            "), {fact:search}, '') <> lower(",
-            $title,
-            ") THEN 0 ELSE 8 END + ",
+            "_' || x.id AS object_id, ",
             $place,
             " AS place, ",
             $text,
-            " AS text, x.id AS key FROM ",
+            " AS text FROM ",
             $table,
             " x WHERE {found:",
             $table,
             ":x} AND {sees:",
             $table,
-            ":x}"
+            ":x} AND ",
+            $only
         )
+    };
+}
+
+/// Writes one of the two parts of problems: those with the first word in their titles, or the others.
+macro_rules! problems {
+    ($place:literal, $only:literal) => {
+        part!($place, "PROBLEM", "problem", "problem", "x.title || coalesce(' ' || x.description, '')", $only)
     };
 }
 
 /// Writes the key of an object of one kind.
 macro_rules! key_of {
     ($kind:literal, $column:literal) => {
-        concat!("CASE WHEN hit.kind = '", $kind, "' THEN hit.key END AS ", $column)
+        concat!("CASE WHEN hit.kind = '", $kind, "' THEN hit.id END AS ", $column)
+    };
+}
+
+/// Writes the columns of the hits in parts.
+macro_rules! hits {
+    ($($part:expr),+) => {
+        concat!(
+            "(SELECT hit.id, hit.kind, hit.object_id, hit.place, hit.text, ",
+            key_of!("PROBLEM", "problem_id"),
+            ", ",
+            key_of!("MEASURE", "measure_id"),
+            ", ",
+            key_of!("INSPECTION_CASE", "case_id"),
+            ", ",
+            key_of!("INSPECTION_ROUND", "round_id"),
+            ", ",
+            key_of!("UNIT", "unit_id"),
+            ", ",
+            key_of!("COMMENT", "comment_id"),
+            ", ",
+            key_of!("CASE_REPORT", "case_report_id"),
+            ", ",
+            key_of!("PROGRESS_REPORT", "report_id"),
+            " FROM (",
+            $($part),+,
+            ") hit)"
+        )
+    };
+}
+
+/// Hands all parts to a macro, in the order of their places. The words of a problem may be in its title or elsewhere;
+/// those of reports and comments are never in a title.
+macro_rules! with_parts {
+    ($to:ident) => {
+        $to!(
+            problems!("0", "{first:problem_title:x} AND {has:x.title}"),
+            part!("1", "MEASURE", "measure", "measure", "x.content"),
+            part!("2", "INSPECTION_CASE", "inspection_case", "case", "x.summary"),
+            part!("3", "INSPECTION_ROUND", "inspection_round", "round", "x.name"),
+            part!("4", "UNIT", "unit", "unit", "x.name"),
+            problems!("8", "NOT {has:x.title}"),
+            part!("13", "COMMENT", "comment", "comment", "x.text"),
+            part!("14", "CASE_REPORT", "case_report", "casereport", "x.text"),
+            part!("15", "PROGRESS_REPORT", "progress_report", "report", "x.text")
+        )
+    };
+}
+
+/// Lists the sources of the hits in each part.
+macro_rules! each {
+    ($($part:expr),+) => {
+        &[$(hits!($part)),+]
+    };
+}
+
+/// Writes the source of the hits in all parts.
+macro_rules! together {
+    ($first:expr $(, $part:expr)+) => {
+        hits!($first $(, " UNION ALL ", $part)+)
     };
 }
 
 noun! {
     /// Something that a search has found, with the words around the hit.
-    pub(crate) SearchHit from (concat!(
-        "(SELECT hit.id, hit.kind, hit.object_id, hit.place, hit.text, ",
-        key_of!("PROBLEM", "problem_id"), ", ", key_of!("MEASURE", "measure_id"), ", ",
-        key_of!("INSPECTION_CASE", "case_id"), ", ", key_of!("INSPECTION_ROUND", "round_id"), ", ",
-        key_of!("UNIT", "unit_id"), ", ", key_of!("COMMENT", "comment_id"), ", ",
-        key_of!("CASE_REPORT", "case_report_id"), ", ", key_of!("PROGRESS_REPORT", "report_id"), " FROM (",
-        part!(0, "PROBLEM", "problem", "problem", "x.title", "x.title || coalesce(' ' || x.description, '')"),
-        " UNION ALL ", part!(1, "MEASURE", "measure", "measure", "x.content", "x.content"),
-        " UNION ALL ", part!(2, "INSPECTION_CASE", "inspection_case", "case", "x.summary", "x.summary"),
-        " UNION ALL ", part!(3, "INSPECTION_ROUND", "inspection_round", "round", "x.name", "x.name"),
-        " UNION ALL ", part!(4, "UNIT", "unit", "unit", "x.name", "x.name"),
-        " UNION ALL ", part!(5, "COMMENT", "comment", "comment", "''", "x.text"),
-        " UNION ALL ", part!(6, "CASE_REPORT", "case_report", "casereport", "''", "x.text"),
-        " UNION ALL ", part!(7, "PROGRESS_REPORT", "progress_report", "report", "''", "x.text"),
-        ") hit)"
-    )) {
+    pub(crate) SearchHit from (with_parts!(together)) {
         order: &[RANK],
         total: None,
+        parts: with_parts!(each),
         filter: SearchHitFilter,
         by: SearchHitOrder,
         groups: GROUPS
@@ -154,6 +219,6 @@ pub(crate) fn searched(text: &str) -> Result<(Condition, String), Error> {
         let (zh, en) = ("`text` 应给出要查找的词", "`text` must name at least one word to look for");
         return Err(coded(Code::BadUserInput, Bilingual::new(zh, en)));
     };
-    let words = text.split_whitespace().map(|word| Condition::Contains(Texts::from(&["text"]), word.to_owned()));
+    let words = text.split_whitespace().map(|word| Condition::Contains(TEXTS, word.to_owned()));
     Ok((Condition::All(words.collect()), planner::normal(first)))
 }

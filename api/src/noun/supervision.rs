@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use futures_util::FutureExt;
 use ledger::work::available::{self, Subject};
 use ledger::work::{On, batch, comment, supervision as acts};
-use planner::{Dimension, Kind, Named, Noun, SortKey, SortType, Sql, Texts, noun};
+use planner::{Dimension, Indexed, Kind, Named, Noun, SortKey, SortType, Sql, noun};
 use sea_orm::Value;
 
 use crate::context::Request;
@@ -228,11 +228,14 @@ order! { CommentOrder by CommentOrderField {
     WrittenAt = SortKey::column("{t}.written_at", "written_at", SortType::Moment),
 } }
 
+/// What is searched in the texts, as the index has it.
+pub(crate) const TEXTS: Indexed = Indexed { name: "comment", table: "comment", columns: &["text"] };
+
 filter! {
     /// Conditions on comments. A comment must satisfy every condition that is given.
     CommentFilter {
         /// Condition on the text of the comment.
-        text: TextFilter = |text| text.condition("text", Texts::indexed("comment", &["text"])),
+        text: TextFilter = |text| text.condition("text", TEXTS),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, unit as keep};
-use planner::{Connection, Dimension, Kind, Link, SortKey, SortType, Sql, Texts, noun};
+use planner::{Connection, Dimension, Indexed, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::account::Language;
@@ -52,6 +52,9 @@ const GROUPS: &[Dimension] = &[
     Dimension::plain("SECTOR", "所属行业 · Sector of the unit, such as 生态环境.", "{t}.sector"),
     group::REGION,
 ];
+
+/// What is searched in the name, as the index has it.
+pub(crate) const NAMES: Indexed = Indexed { name: "unit", table: "unit", columns: &["name"] };
 
 noun! {
     /// A unit (单位) of a region: a body that leads, answers or supervises measures.
@@ -124,7 +127,7 @@ filter! {
     /// Conditions on units. A unit must satisfy every condition that is given.
     UnitFilter {
         /// Condition on the name; aliases are not searched.
-        name: TextFilter = |name| name.condition("name", Texts::indexed("unit", &["name"])),
+        name: TextFilter = |name| name.condition("name", NAMES),
         /// Condition on the sector in which the unit works.
         sector: TextFilter = |sector| sector.condition("sector", &["sector"]),
         /// Selects units of one of these kinds; an empty list selects none.
