@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use entity::region::{ActiveModel, Column, Entity, Level, Model};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::Result;
 use crate::fault::{Fault, FaultCode};
@@ -17,6 +19,12 @@ use crate::rule::name_order::name_order;
 
 /// The code of the root region, the nation.
 pub const NATION: &str = "100000";
+
+/// Returns the key of the nation, which stays; none before it is entered.
+pub async fn nation<C: ConnectionTrait>(db: &C) -> Result<Option<i64>> {
+    let nation = Entity::find().select_only().column(Column::Id).filter(Column::ParentId.is_null());
+    Ok(nation.into_tuple().one(db).await?)
+}
 
 /// A built-in administrative division.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

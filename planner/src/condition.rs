@@ -39,6 +39,8 @@ pub enum Condition {
     Member(Member),
     /// An SQL expression is true. `{t}` is the alias of the row, and `{}` the bound value.
     Matches(&'static str, Value),
+    /// The column `region_id` refers to the region with this key, or to one below it.
+    Within(Value),
     /// The key of the row is among those that the queries return, in each of which `{}` is its bound value. The keys
     /// should be few: the database finds them once, before it looks at the rows. An empty list is false.
     Among(Vec<(&'static str, Value)>),
@@ -140,6 +142,17 @@ impl Condition {
                 (None, Self::All(all))
             }
             other => (None, other),
+        }
+    }
+
+    /// Returns the condition with less to check where one of its parts names a region that is the whole nation: every
+    /// row that has a region is within it.
+    #[must_use]
+    pub(crate) fn in_nation(self, is_nation: &impl Fn(&Value) -> bool) -> Self {
+        match self {
+            Self::Within(region) if is_nation(&region) => Self::Null("region_id", false),
+            Self::All(all) => Self::All(all.into_iter().map(|one| one.in_nation(is_nation)).collect()),
+            other => other,
         }
     }
 
@@ -256,6 +269,13 @@ impl Condition {
                 );
                 let listed = sql.sight().lists(member);
                 if listed.is_always() { stands } else { format!("({stands} AND {})", listed.to_sql(sql, alias)) }
+            }
+            Self::Within(region) => {
+                let region = sql.bind(region.clone());
+                format!(
+                    "{alias}.region_id IN (SELECT below.id FROM region top \
+                     JOIN region below ON substr(below.path, 1, length(top.path)) = top.path WHERE top.id = {region})"
+                )
             }
             Self::Matches(template, value) => {
                 let value = sql.bind(value.clone());

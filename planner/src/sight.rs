@@ -1,6 +1,8 @@
 //! What the caller may see: a condition on the rows of each table, which the planner adds wherever a statement reads
 //! that table.
 
+use sea_orm::Value;
+
 use crate::condition::{Condition, Member};
 use crate::sql::{Sql, replaced};
 
@@ -9,6 +11,9 @@ pub trait Sight: Send + Sync {
     /// Returns the condition that a row of the table must satisfy to be seen. An implementation hides tables that it
     /// does not know: it returns `Condition::never`.
     fn rows(&self, table: &str) -> Condition;
+
+    /// Returns whether the region with this key is the whole nation, as far as that is known.
+    fn is_nation(&self, region: &Value) -> bool;
 
     /// Returns whether the list contains every row that the caller may see. The statement then need not check
     /// membership.
@@ -26,6 +31,10 @@ pub struct Everything;
 impl Sight for Everything {
     fn rows(&self, _: &str) -> Condition {
         Condition::always()
+    }
+
+    fn is_nation(&self, _: &Value) -> bool {
+        false
     }
 
     fn implies(&self, _: &Member) -> bool {
@@ -73,7 +82,8 @@ impl Sql<'_> {
     pub(crate) fn narrowed(&self, filter: &Condition, table: &str) -> Condition {
         let sight = self.sight();
         let seen = sight.rows(table);
-        match filter.clone().split_member() {
+        let filter = filter.clone().in_nation(&|region| sight.is_nation(region));
+        match filter.split_member() {
             (Some(member), rest) if !sight.implies(&member) => {
                 let listed = if seen.is_always() { Condition::always() } else { sight.lists(&member) };
                 Condition::Member(member).and(listed).and(rest).and(seen)

@@ -196,7 +196,14 @@ async fn person(db: &DatabaseConnection, role: Role) -> Result<Option<By>> {
     let place = place.map(|place| Place { region: place.id, path: place.path });
     let answers = found.unit_id.into_iter().collect();
     let reach = Reach::Role { role, place, unit: found.unit_id, answers };
-    let principal = Principal { account: Some(found.id), delegate: None, is_read_only: false, is_token: false, reach };
+    let principal = Principal {
+        account: Some(found.id),
+        delegate: None,
+        is_read_only: false,
+        is_token: false,
+        reach,
+        nation: None,
+    };
     Ok(Some(By { principal, ..By::program() }))
 }
 

@@ -7,8 +7,8 @@ pub(crate) mod lanes;
 pub(crate) mod rate;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
@@ -65,6 +65,7 @@ pub(crate) struct Gate {
     denials: DefaultKeyedRateLimiter<i64>,
     is_closed: AtomicBool,
     asked_at: AtomicI64,
+    nation: OnceLock<i64>,
 }
 
 impl Gate {
@@ -85,7 +86,7 @@ impl Gate {
         };
         let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
         let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
-        Self { reader, own, clock, zone, opens, idle, denials, is_closed, asked_at }
+        Self { reader, own, clock, zone, opens, idle, denials, is_closed, asked_at, nation: OnceLock::new() }
     }
 
     /// Authenticates a request by the value of its `Authorization` header. `is_forwarded` tells whether a proxy has
@@ -102,7 +103,11 @@ impl Gate {
 
     async fn identify(&self, authorization: Option<&str>, is_forwarded: bool) -> Result<Admitted, Refused> {
         let Some(words) = authorization else {
-            let principal = if self.is_open(is_forwarded).await? { Principal::local() } else { Principal::nobody() };
+            let principal = if self.is_open(is_forwarded).await? {
+                Principal { nation: self.nation().await?, ..Principal::local() }
+            } else {
+                Principal::nobody()
+            };
             return Ok(Admitted { principal, session: None });
         };
         let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -132,7 +137,8 @@ impl Gate {
             None => self.identify(None, !admitted.principal.is_somebody()).await,
         };
         match again {
-            Ok(again) => Ok(again.principal == admitted.principal),
+            // That the nation has been entered since changes no right.
+            Ok(again) => Ok(Principal { nation: admitted.principal.nation, ..again.principal } == admitted.principal),
             Err(refused) if refused.code == Code::Unauthenticated => Ok(false),
             Err(refused) => Err(refused),
         }
@@ -163,6 +169,18 @@ impl Gate {
     /// the demo, and no proxy has forwarded the request.
     pub(crate) async fn is_open(&self, is_forwarded: bool) -> Result<bool, Refused> {
         Ok(self.opens && !is_forwarded && !self.has_accounts().await?)
+    }
+
+    /// Returns the key of the nation; none before it is entered. Once it was found, it is remembered.
+    async fn nation(&self) -> Result<Option<i64>, Refused> {
+        if let Some(nation) = self.nation.get() {
+            return Ok(Some(*nation));
+        }
+        let found = ledger::region::nation(&self.own).await.map_err(|error| failed(&error))?;
+        Ok(found.inspect(|nation| {
+            // Another request may have been first, with the same key.
+            let _ = self.nation.set(*nation);
+        }))
     }
 
     /// Returns whether any account exists, not counting demo accounts. Once one was found, the answer remains yes until

@@ -105,10 +105,9 @@ impl AppState {
         authorization: Option<&str>,
     ) -> Result<(), Refused> {
         self.admit(request, caller)?;
-        caller.admitted = self
-            .engine
-            .in_time(self.gate.admit(authorization, caller.is_forwarded).instrument(caller.span()))
-            .await??;
+        // Pinned, because it would make the futures of all routes large.
+        let admitting = Box::pin(self.gate.admit(authorization, caller.is_forwarded));
+        caller.admitted = self.engine.in_time(admitting.instrument(caller.span())).await??;
         if let Some(account) = caller.admitted.principal.account {
             let _ = caller.noted.account.set(account);
         }

@@ -246,13 +246,7 @@ impl SubtreeFilter {
 
     /// Returns the condition for a noun whose table has a `region_id` column of its own.
     pub(crate) fn below(&self) -> Condition {
-        self.condition(|value| {
-            Condition::Matches(
-                "{t}.region_id IN (SELECT below.id FROM region top \
-                 JOIN region below ON substr(below.path, 1, length(top.path)) = top.path WHERE top.id = {})",
-                value,
-            )
-        })
+        self.condition(Condition::Within)
     }
 
     /// Builds the condition from the region's key. Without a region every row matches; with an id of another noun,

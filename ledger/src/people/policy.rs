@@ -29,6 +29,9 @@ pub struct Principal {
     pub is_token: bool,
     /// The extent of the rights.
     pub reach: Reach,
+    /// The key of the nation, of whose list the local administrator need not check that it has a row; none if it is not
+    /// known, and for others, whose region leads to it.
+    pub nation: Option<i64>,
 }
 
 /// The extent of a caller's rights.
@@ -307,18 +310,25 @@ fn named(roles: &[Role]) -> Fault {
 impl Principal {
     /// Returns the anonymous caller, who sees only what is public.
     pub fn nobody() -> Self {
-        Self { account: None, delegate: None, is_read_only: true, is_token: false, reach: Reach::Nothing }
+        Self { account: None, delegate: None, is_read_only: true, is_token: false, reach: Reach::Nothing, nation: None }
     }
 
     /// Returns the local administrator, who may see and do everything.
     pub fn local() -> Self {
-        Self { account: None, delegate: None, is_read_only: false, is_token: false, reach: Reach::Everything }
+        Self {
+            account: None,
+            delegate: None,
+            is_read_only: false,
+            is_token: false,
+            reach: Reach::Everything,
+            nation: None,
+        }
     }
 
     /// Returns whoever holds a mail to a unit, without an account: they may do what the links in the mail offer.
     pub(crate) fn holder_of_mail(unit: i64) -> Self {
         let reach = Reach::Role { role: Role::ResponsibleUnit, place: None, unit: Some(unit), answers: vec![unit] };
-        Self { account: None, delegate: None, is_read_only: false, is_token: false, reach }
+        Self { reach, ..Self::local() }
     }
 
     /// Checks whether the caller may see anything that is not public.
@@ -725,7 +735,19 @@ impl Sight for Principal {
         }
     }
 
+    fn is_nation(&self, region: &sea_orm::Value) -> bool {
+        let nation = match &self.reach {
+            Reach::Everything => self.nation,
+            Reach::Role { place: Some(place), .. } => crate::region::lineage(&place.path).first().copied(),
+            _ => None,
+        };
+        nation.is_some_and(|nation| *region == nation.into())
+    }
+
     fn implies(&self, member: &Member) -> bool {
+        if self.reach == Reach::Everything {
+            return self.is_nation(&member.value);
+        }
         self.region().is_some_and(|place| {
             let lineage = crate::region::lineage(&place.path);
             lineage.iter().any(|region| member.value == (*region).into())
@@ -1096,7 +1118,7 @@ mod tests {
     fn of(role: Role) -> Principal {
         let place = Place { region: 4, path: "/1/2/4/".to_owned() };
         let reach = Reach::Role { role, place: Some(place), unit: Some(7), answers: vec![7] };
-        Principal { account: Some(1), delegate: None, is_read_only: false, is_token: false, reach }
+        Principal { account: Some(1), reach, ..Principal::local() }
     }
 
     #[test]

@@ -30,7 +30,14 @@ pub(super) fn is_usable(found: &account::Model, acting: &Acting<'_>) -> bool {
 
 /// Returns a principal that names an account in the audit and has no rights.
 pub(crate) fn of_account(account: i64) -> Principal {
-    Principal { account: Some(account), delegate: None, is_read_only: false, is_token: false, reach: Reach::Nothing }
+    Principal {
+        account: Some(account),
+        delegate: None,
+        is_read_only: false,
+        is_token: false,
+        reach: Reach::Nothing,
+        nation: None,
+    }
 }
 
 /// Locks an account, so that its audit chain has one writer at a time.

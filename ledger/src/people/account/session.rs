@@ -339,6 +339,7 @@ async fn find(
         is_read_only: row.is_read_only,
         is_token: row.kind == SessionKind::Token,
         reach,
+        nation: None,
     };
     Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED }))
 }
