@@ -35,6 +35,10 @@ static OPERATION_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     register_histogram_vec!("rectify_graphql_operation_duration_seconds", help, &["kind"], SECONDS.to_vec())
         .expect("valid")
 });
+static DOCUMENTS: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "GraphQL documents that were parsed because none like them was known.";
+    register_int_counter!("rectify_graphql_documents_parsed_total", help).expect("valid")
+});
 static ERRORS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let help = "Errors in GraphQL responses by code, also beside data.";
     register_int_counter_vec!("rectify_graphql_errors_total", help, &["code"]).expect("valid")
@@ -101,6 +105,11 @@ pub(crate) fn feed_read() {
     FEED_READS.inc();
 }
 
+/// Counts a document that is parsed.
+pub(crate) fn document_parsed() {
+    DOCUMENTS.inc();
+}
+
 /// Counts an operation that runs in a lane.
 pub(crate) fn running(lane: Lane) -> Counted {
     Counted::of(&RUNNING.with_label_values(&[name_of(lane)]))
@@ -134,6 +143,7 @@ pub(crate) fn begin() {
         LazyLock::force(gauge);
     }
     LazyLock::force(&FEED_READS);
+    LazyLock::force(&DOCUMENTS);
 }
 
 /// Counts an error of a response by its code.

@@ -9,6 +9,7 @@ stories!(
     a_root_field_is_one_statement_whatever_its_depth,
     signing_in_costs_a_read_one_statement,
     a_report_goes_to_the_database_in_few_statements,
+    documents_that_differ_in_literals_are_read_once,
     http_is_spoken_by_the_book,
     a_report_moves_its_assignment_on_and_a_stale_one_is_refused,
     what_cannot_be_is_not_recorded,
@@ -86,6 +87,57 @@ fn a_root_field_is_one_statement_whatever_its_depth(world: &World) {
     assert_eq!(statements(deep, json!({})), 1);
     let hidden = "{ measure(id: \"measure_999999\") { id } }";
     assert_eq!(statements(hidden, json!({})), 1);
+}
+
+fn documents_that_differ_in_literals_are_read_once(world: &World) {
+    let server = demo(world);
+    let parsed = || server.figure("rectify_graphql_documents_parsed_total");
+    let measures = server.data("{ measures(first: 4) { nodes { id } } }", &json!({}));
+    let ids: Vec<&str> =
+        measures["measures"]["nodes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let fields = "id content assignments(first: 50) { nodes { id } }";
+    let by_literal = |id: &str| server.data(&format!("{{ measure(id: \"{id}\") {{ {fields} }} }}"), &json!({}));
+    let by_variable = format!("query($id: ID!) {{ measure(id: $id) {{ {fields} }} }}");
+    by_literal(ids[0]);
+    let before = parsed();
+    for id in &ids {
+        let literal = by_literal(id);
+        assert_eq!(literal["measure"]["id"], **id);
+        assert_eq!(literal, server.data(&by_variable, &json!({"id": id})));
+    }
+    assert_eq!(parsed() - before, 1, "only the document with the variable was new");
+    let found =
+        "{ problems(first: 3, filter: {text: {search: \"整改\"}, dueOn: {gte: \"2020-01-01\"}}) { totalCount } }";
+    let (sought, statements) = (parsed(), server.statements());
+    server.data(found, &json!({}));
+    let of_first = server.statements() - statements;
+    let none = server.data(&found.replace("整改", "没有这样的词").replace("2020", "2021"), &json!({}));
+    assert_eq!(none["problems"]["totalCount"], 0);
+    assert_eq!((parsed() - sought, server.statements() - statements), (1, 2 * of_first));
+
+    // What is wrong with a literal is said as if its document were the first of its kind, like the one with `two`.
+    let answer = |document: &str| server.graphql(document, &json!({}));
+    let error = |document: &str| {
+        let mut error = answer(document)["errors"][0].take();
+        error["extensions"]["requestId"].take();
+        error
+    };
+    let page = "{ one: measure(id: \"measure_1\") { id }
+        problems(first: 2, filter: {dueOn: {gte: \"2020-01-01\"}}) { totalCount } }";
+    assert!(answer(page)["errors"].is_null());
+    for (fine, wrong, code) in [
+        ("first: 2", "first: 2000", "BAD_USER_INPUT"),
+        ("first: 2", "first: \"2\"", "GRAPHQL_VALIDATION_FAILED"),
+        ("2020-01-01", "2020-13-01", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        let known = error(&page.replace("measure_1", "measure_1234").replace(fine, wrong));
+        let new = page.replace("one", "two").replace("measure_1", "measure_1234").replace(fine, wrong);
+        assert_eq!((known["extensions"]["code"].as_str(), &known), (Some(code), &error(&new)), "{wrong}");
+    }
+    let twice = "{ one: measure(id: \"measure_1\") { id } one: measure(id: \"measure_1\") { number } }";
+    assert_eq!(answer(twice)["data"]["one"]["id"], "measure_1");
+    let merged = twice.replacen("measure_1", "measure_2", 1);
+    assert_eq!(answer(&merged)["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
 }
 
 fn signing_in_costs_a_read_one_statement(world: &World) {

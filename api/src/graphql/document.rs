@@ -16,6 +16,7 @@ use quick_cache::sync::Cache;
 use crate::context::Limits;
 use crate::error::{Code, Refused};
 use crate::graphql::limits::{cost, load};
+use crate::graphql::literal;
 use crate::graphql::params::Params;
 use crate::graphql::query;
 use crate::graphql::types::{Misfit, Types, root_type};
@@ -250,10 +251,12 @@ impl Operation {
     }
 }
 
-/// A cache of the documents that are known to be valid, by text and operation name, bounded in bytes.
+/// A cache of the documents that are known to be valid, bounded in bytes: by text and operation name, and queries also
+/// by their text without its literals.
 pub(crate) struct Known(Cache<Key, Arc<Document>, ByBytes>);
 
-type Key = (String, Option<String>);
+/// The text of a document, the requested operation, and whether the text is without its literals.
+type Key = (String, Option<String>, bool);
 
 #[derive(Clone)]
 struct ByBytes;
@@ -270,11 +273,11 @@ const USUAL: u64 = 20_000;
 
 /// A borrowed [`Key`], for lookups without allocation.
 #[derive(Hash)]
-struct Text<'a>(&'a str, Option<&'a str>);
+struct Text<'a>(&'a str, Option<&'a str>, bool);
 
 impl quick_cache::Equivalent<Key> for Text<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.0 == key.0 && self.1 == key.1.as_deref()
+        self.0 == key.0 && self.1 == key.1.as_deref() && self.2 == key.2
     }
 }
 
@@ -287,13 +290,31 @@ impl Known {
 
     /// Returns the document of a request, if it is known.
     pub(crate) fn get(&self, asked: &Params) -> Option<Arc<Document>> {
-        self.0.get(&Text(asked.query.as_deref()?, asked.operation_name.as_deref()))
+        self.0.get(&Text(asked.query.as_deref()?, asked.operation_name.as_deref(), false))
     }
 
-    /// Adds the document of a request to the cache.
-    pub(crate) fn keep(&self, asked: &Params, document: Arc<Document>) {
-        if let Some(text) = &asked.query {
-            self.0.insert((text.clone(), asked.operation_name.clone()), document);
+    /// Returns a known document that differs from that of a request only in its literals, and has variables in their
+    /// place, with the request completed by their values. None if a literal would have to be converted or refused.
+    pub(crate) fn alike(&self, asked: &Params, types: &Types) -> Option<(Arc<Document>, Params)> {
+        let lifted = literal::lift(asked.query.as_deref()?)?;
+        let document = self.0.get(&Text(&lifted.text, asked.operation_name.as_deref(), true))?;
+        let mut completed = asked.clone();
+        completed.variables.extend(lifted.variables());
+        let fits = document.operation.as_ref()?.takes(&completed.variables, types);
+        fits.then_some((document, completed))
+    }
+
+    /// Adds the document of a request to the cache, and a planned query also without its literals.
+    pub(crate) fn keep(&self, asked: &Params, document: Arc<Document>, types: &Types) {
+        let Some(text) = &asked.query else { return };
+        let name = &asked.operation_name;
+        if document.operation.as_ref().is_some_and(|operation| operation.is_planned)
+            && let Some(lifted) = literal::lift(text)
+            && let Some(parsed) = lifted.parse(types)
+        {
+            let document = Document::read(parsed, name.as_deref(), types);
+            self.0.insert((lifted.text, name.clone(), true), Arc::new(document));
         }
+        self.0.insert((text.clone(), name.clone(), false), document);
     }
 }

@@ -89,6 +89,8 @@ struct Ready {
     /// How much the operation asks of the database.
     lane: Lane,
     asked: Params,
+    /// The request as it was sent, if the document is that of an earlier one which differed only in its literals.
+    sent: Option<Params>,
 }
 
 /// A query or mutation under way, whose time is counted when this is dropped.
@@ -207,7 +209,7 @@ impl Engine {
         ready.permit(manner)?;
         let _timed = self.note(&ready, caller);
         if let Some(field) = ready.credential() {
-            return self.check(field.to_owned(), ready, caller).await;
+            return self.check_secret(field.to_owned(), ready, caller).await;
         }
         let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
         self.run(ready, caller).await
@@ -231,7 +233,7 @@ impl Engine {
     /// Executes an operation that checks or sets a secret, when its turn in the queue has come. The operation continues
     /// if the caller disconnects: a hash that has begun is computed to its end in any case, and its place must not be
     /// passed on before.
-    async fn check(self: &Arc<Self>, field: String, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+    async fn check_secret(self: &Arc<Self>, field: String, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
         if !UNGUESSED.contains(&field.as_str()) {
             self.sign_ins.check(caller.address)?;
         }
@@ -299,9 +301,25 @@ impl Engine {
     /// variables.
     fn prepare(&self, mut asked: Params, caller: &Caller) -> Result<Ready, Refused> {
         self.persisted.resolve(&mut asked)?;
-        let known = self.known.get(&asked);
-        let is_known = known.is_some();
-        let document = if let Some(document) = known { document } else { Arc::new(self.read(&asked)?) };
+        if let Some(document) = self.known.get(&asked) {
+            return self.check(document, asked, caller).map(|ready| Ready { is_known: true, ..ready });
+        }
+        if let Some((document, completed)) = self.known.alike(&asked, &self.types)
+            && let Ok(ready) = self.check(document, completed, caller)
+        {
+            return Ok(Ready { is_known: true, sent: Some(asked), ..ready });
+        }
+        self.prepare_new(asked, caller)
+    }
+
+    /// Reads and checks a document that is not known.
+    fn prepare_new(&self, asked: Params, caller: &Caller) -> Result<Ready, Refused> {
+        let document = Arc::new(self.read(&asked)?);
+        self.check(document, asked, caller)
+    }
+
+    /// Checks a document against the limits and the rights of the caller, and completes the variables.
+    fn check(&self, document: Arc<Document>, mut asked: Params, caller: &Caller) -> Result<Ready, Refused> {
         rights::check(&caller.admitted.principal, document.operation.as_ref())?;
         let mut lane = Lane::Cheap;
         if let Some(operation) = &document.operation {
@@ -312,11 +330,12 @@ impl Engine {
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
             lane = operation.lane(&asked.variables, &self.types, &self.limits);
         }
-        Ok(Ready { document, is_known, lane, asked })
+        Ok(Ready { document, is_known: false, lane, asked, sent: None })
     }
 
-    /// Parses and checks a document that is not known.
+    /// Parses a document, and checks what does not depend on variables.
     fn read(&self, asked: &Params) -> Result<Document, Refused> {
+        metrics::document_parsed();
         let text = asked.query.as_deref().unwrap_or_default();
         self.limits.check_text(text)?;
         let mut parsed = async_graphql::parser::parse_query(escape::resolve(text))?;
@@ -329,13 +348,17 @@ impl Engine {
         Ok(document)
     }
 
-    async fn carry_out(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
+    async fn carry_out(&self, mut ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
         if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
             && operation.takes(&ready.asked.variables, &self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
             && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, ready.lane)).await
         {
             return Ok(Answer::Json(json, ready.max_age()));
+        }
+        // Errors name places in the text as it was sent.
+        if let Some(sent) = ready.sent.take() {
+            ready = self.prepare_new(sent, caller)?;
         }
         if ready.changes()
             && let Some(operation) = &ready.document.operation
@@ -352,7 +375,7 @@ impl Engine {
         }
         let max_age = ready.max_age();
         if !ready.is_known && response.errors.is_empty() {
-            self.known.keep(&ready.asked, ready.document);
+            self.known.keep(&ready.asked, ready.document, &self.types);
         }
         let mut response = worded(response, caller);
         response.cache_control = CacheControl { public: true, max_age };
@@ -364,7 +387,7 @@ impl Engine {
         let response = self.schema.execute(self.execution(ready, caller).only_introspection()).await;
         let is_valid = response.errors.is_empty();
         if is_valid {
-            self.known.keep(&ready.asked, ready.document.clone());
+            self.known.keep(&ready.asked, ready.document.clone(), &self.types);
         }
         is_valid
     }

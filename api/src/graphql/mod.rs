@@ -8,6 +8,7 @@ pub(crate) mod feed;
 pub(crate) mod label;
 pub(crate) mod limits;
 pub(crate) mod listing;
+pub(crate) mod literal;
 pub(crate) mod merging;
 pub(crate) mod params;
 pub(crate) mod persisted;

@@ -37,9 +37,8 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
                 return Err(refused(one.pos, &zh, &en));
             }
         }
-        let mut walk = Walk { document, types, declared, spread: HashSet::new(), used: HashSet::new() };
-        let root = root_type(*ty);
-        walk.selection(&selection_set.node, root)?;
+        let mut walk = Walk::new(document, types, declared);
+        walk.selection(&selection_set.node, root_type(*ty))?;
         // A variable that is not given is removed from the document later, so that the library cannot check this.
         if let Some(one) = variable_definitions.iter().find(|one| !walk.used.contains(&one.node.name.node)) {
             let name = &one.node.name.node;
@@ -48,6 +47,20 @@ pub(crate) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Returns the variables that are used but not declared, each with the type of its place. None if the document violates
+/// a rule of this module.
+pub(crate) fn undeclared(document: &ExecutableDocument, types: &Types) -> Option<Vec<(Name, Type)>> {
+    let mut found = Vec::new();
+    for (_, operation) in document.operations.iter() {
+        let OperationDefinition { ty, variable_definitions, selection_set, .. } = &operation.node;
+        let declared = variable_definitions.iter().map(|one| (&one.node.name.node, &one.node)).collect();
+        let mut walk = Walk::new(document, types, declared);
+        walk.selection(&selection_set.node, root_type(*ty)).ok()?;
+        found.extend(walk.undeclared);
+    }
+    Some(found)
 }
 
 /// Makes the refusal of a document that violates a validation rule.
@@ -64,9 +77,19 @@ struct Walk<'d> {
     spread: HashSet<&'d Name>,
     /// The variables that have been used so far.
     used: HashSet<&'d Name>,
+    /// The variables that are not declared, with the types of their places.
+    undeclared: Vec<(Name, Type)>,
 }
 
 impl<'d> Walk<'d> {
+    fn new(
+        document: &'d ExecutableDocument,
+        types: &'d Types,
+        declared: HashMap<&'d Name, &'d VariableDefinition>,
+    ) -> Self {
+        Self { document, types, declared, spread: HashSet::new(), used: HashSet::new(), undeclared: Vec::new() }
+    }
+
     fn selection(&mut self, set: &'d SelectionSet, owner: &str) -> Result<(), Refused> {
         for item in &set.items {
             match &item.node {
@@ -75,7 +98,8 @@ impl<'d> Walk<'d> {
                     self.directives(&field.directives)?;
                     for (name, value) in &field.arguments {
                         self.note(&value.node);
-                        if let Some(place) = self.types.of_argument(owner, &field.name.node, &name.node) {
+                        let types = self.types;
+                        if let Some(place) = types.of_argument(owner, &field.name.node, &name.node) {
                             self.value(&value.node, place, value.pos)?;
                         }
                     }
@@ -120,15 +144,19 @@ impl<'d> Walk<'d> {
         }
     }
 
-    fn value(&self, value: &Value, (ty, has_default): (&Type, bool), at: Pos) -> Result<(), Refused> {
+    fn value(&mut self, value: &Value, (ty, has_default): (&Type, bool), at: Pos) -> Result<(), Refused> {
         match (value, &ty.base) {
-            (Value::Variable(name), _) => {
-                let fits = |declared: &&&VariableDefinition| !is_allowed(declared, ty, has_default);
-                match self.declared.get(name).filter(fits) {
-                    Some(declared) => Err(misplaced(name, &declared.var_type.node, ty, at)),
-                    None => Ok(()),
+            (Value::Variable(name), _) => match self.declared.get(name) {
+                Some(declared) if !is_allowed(declared, ty, has_default) => {
+                    Err(misplaced(name, &declared.var_type.node, ty, at))
                 }
-            }
+                Some(_) => Ok(()),
+                // The library refuses it.
+                None => {
+                    self.undeclared.push((name.clone(), ty.clone()));
+                    Ok(())
+                }
+            },
             (Value::List(list), BaseType::List(inner)) => {
                 list.iter().try_for_each(|one| self.value(one, (&**inner, false), at))
             }
@@ -141,7 +169,8 @@ impl<'d> Walk<'d> {
             )),
             (text @ Value::String(_), BaseType::List(inner)) => self.value(text, (&**inner, false), at),
             (Value::Object(members), BaseType::Named(input)) => members.iter().try_for_each(|(name, one)| {
-                let place = self.types.of_member(input, name);
+                let types = self.types;
+                let place = types.of_member(input, name);
                 place.map_or(Ok(()), |place| self.value(one, place, at))
             }),
             _ => Ok(()),
