@@ -37,7 +37,7 @@ use ledger::rule::leader::is_masked;
 use ledger::rule::roll_up;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
-use ledger::rule::workflow::{self, Step};
+use ledger::rule::workflow::{self, Step, is_settled};
 use ledger::statistics::kept;
 use ledger::work::progress;
 
@@ -86,14 +86,12 @@ impl Writer<'_> {
         let changed: Vec<Changed> = problems.keys().map(whole).collect();
         change::note(self.db, ChangeKind::Imported, &changed, self.import.now).await?;
         let round = self.round.id;
-        for (problem, as_of) in problems {
-            let object = format!("problem_{problem}");
-            let noted = Entry::of(ChangeKind::Imported.to_value(), object)
+        let noted = problems.iter().map(|(problem, as_of)| {
+            Entry::of(ChangeKind::Imported.to_value(), format!("problem_{problem}"))
                 .in_problem(*problem)
-                .changed(json!({}), json!({ "round": round, "region": self.region.id, "asOf": as_of }));
-            audit::note(self.db, self.import.by, noted, self.import.now).await?;
-        }
-        Ok(())
+                .changed(json!({}), json!({ "round": round, "region": self.region.id, "asOf": as_of }))
+        });
+        audit::note_all(self.db, self.import.by, noted.collect(), self.import.now).await
     }
 
     async fn problems(&mut self, rows: &[Row<'_>]) -> Result<Problems> {
@@ -295,6 +293,8 @@ impl Writer<'_> {
                     steps.push((problem.id, identity.clone(), &read.deadline));
                 }
                 self.summary.new_measures += 1;
+                let is_stated = self.names_nobody(resolved);
+                let state = Stating::of_new(row, read, is_stated);
                 new.push(measure::ActiveModel {
                     problem_id: Set(problem.id),
                     round_id: Set(self.round.id),
@@ -314,14 +314,13 @@ impl Writer<'_> {
                     supervising_unit_id: Set(resolved.supervising),
                     accepting_unit_id: Set(resolved.accepting),
                     task_id: Set(task),
-                    status: Set(Status::Assigned),
-                    status_stated_on: Set(Some(row.as_of)),
-                    stated_progress: Set(read.progress.clone().filter(|_| self.names_nobody(resolved))),
+                    status_stated_on: Set(is_stated.then_some(row.as_of)),
+                    stated_progress: Set(read.progress.clone().filter(|_| is_stated)),
                     issued_on: Set(from),
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
-                    ..plain_fields(read, &row.read.layout)
+                    ..state.put_on(plain_fields(read, &row.read.layout), row.as_of)
                 });
                 if new.len() == CHUNK {
                     known.extend(insert_first(self.db, &mut new).await?.into_iter().map(KnownMeasure::from));
@@ -433,26 +432,11 @@ impl Writer<'_> {
             if let Some(first) = bodies.first() {
                 reporting.insert(measure.id, *first);
             }
-            let stated = read.progress.as_deref().map(|text| {
-                workflow::stated(text).map_or((Status::InProgress, false), |stated| (stated.status, stated.completed))
-            });
-            // A column for the status says more than the text of the progress.
-            let stated = read.status.as_ref().map(|(_, said)| (said.status, said.completed)).or(stated);
-            let stated = read.close_out.status(read.deadline.ongoing).map(|status| (status, true)).or(stated);
-            // A deadline such as 立行立改（已完成） states a status, too.
-            let stated = match read.deadline.stated {
-                Some(Stated::Completed | Stated::Closed) if stated.is_none_or(|(_, completed)| !completed) => {
-                    workflow::stated("已完成").map(|stated| (stated.status, stated.completed))
-                }
-                _ => stated,
-            };
+            let state = Stating::of_answer(read, as_of);
             for unit in bodies {
                 if known.contains_key(&(measure.id, unit)) {
                     continue;
                 }
-                let (status, completed) = stated.unwrap_or((Status::Assigned, false));
-                let (completed_on, is_completed_by) = read.close_out.completion().unwrap_or((as_of, true));
-                let pace = stated_pace(read);
                 self.summary.new_assignments += 1;
                 new.push(assignment::ActiveModel {
                     measure_id: Set(measure.id),
@@ -460,12 +444,12 @@ impl Writer<'_> {
                     region_id: Set(homes.get(&unit).copied().unwrap_or(self.region.id)),
                     due_on: Set(measure.plan_due_on),
                     due_by: Set(measure.plan_due_by),
-                    status: Set(status),
-                    completed_on: Set(completed.then_some(completed_on)),
-                    is_completed_by: Set(completed && is_completed_by),
-                    stated_pace: Set(pace),
-                    stated_pace_on: Set(pace.map(|_| as_of)),
-                    reported_on: Set(stated.map(|_| as_of)),
+                    status: Set(state.status),
+                    completed_on: Set(state.completed_on),
+                    is_completed_by: Set(state.is_completed_by),
+                    stated_pace: Set(state.pace),
+                    stated_pace_on: Set(state.pace.map(|_| as_of)),
+                    reported_on: Set(state.reported_on),
                     version: Set(1),
                     created_at: Set(self.import.now),
                     updated_at: Set(self.import.now),
@@ -686,7 +670,7 @@ impl Writer<'_> {
     /// Stores the status that the ledger states for measures and problems; it counts only while they have no
     /// assignments. A later ledger replaces an earlier one's.
     async fn state(&mut self, rows: &[Row<'_>], problems: &Problems, measures: &Measures) -> Result<()> {
-        let mut stated: BTreeMap<String, (Stating, Vec<i64>)> = BTreeMap::new();
+        let mut stated: BTreeMap<String, (NaiveDate, Stating, Vec<i64>)> = BTreeMap::new();
         for row in rows {
             let as_of = row.as_of;
             let Some(problem) = problems.get(&row.problem.identity()) else { continue };
@@ -710,56 +694,38 @@ impl Writer<'_> {
             }
             for (read, resolved) in &row.measures {
                 let Some(measure) = measures.get(&(problem.id, read.identity())) else { continue };
-                let fresh = measure.created_at == self.import.now;
-                let later = measure.status_stated_on.is_some_and(|day| day < as_of);
-                if !fresh && !later {
+                // A new one has its state already.
+                if measure.created_at == self.import.now || measure.status_stated_on.is_none_or(|day| day >= as_of) {
                     continue;
                 }
-                if !fresh {
-                    self.summary.restated += 1;
-                    if self.names_nobody(resolved) && measure.stated_progress != read.progress {
-                        let changed = measure::ActiveModel {
-                            id: Unchanged(measure.id),
-                            stated_progress: Set(read.progress.clone()),
-                            updated_at: Set(self.import.now),
-                            ..Default::default()
-                        };
-                        changed.update(self.db).await?;
-                    }
+                self.summary.restated += 1;
+                if self.names_nobody(resolved) && measure.stated_progress != read.progress {
+                    let changed = measure::ActiveModel {
+                        id: Unchanged(measure.id),
+                        stated_progress: Set(read.progress.clone()),
+                        updated_at: Set(self.import.now),
+                        ..Default::default()
+                    };
+                    changed.update(self.db).await?;
                 }
-                // If the problem is rated as completed, so are all its measures.
-                let said = rating.or_else(|| read.status.as_ref().map(|(_, said)| *said));
-                let stating = Stating {
-                    status: said.map_or_else(
-                        || if read.progress.is_some() { Status::InProgress } else { Status::Assigned },
-                        |said| said.status,
-                    ),
-                    completed_on: said
-                        .is_some_and(|said| said.completed)
-                        .then(|| measure.completed_on.unwrap_or(as_of)),
-                    is_completed_by: measure.completed_on.is_none() || measure.is_completed_by,
-                    pace: stated_pace(read).or_else(|| rating.and_then(pace_of)),
-                    reported_on: read.progress.as_ref().map(|_| as_of),
-                    stated_on: as_of,
-                };
-                let key = format!("{stating:?}");
-                stated.entry(key).or_insert_with(|| (stating, Vec::new())).1.push(measure.id);
+                let mut stating = Stating::of_ledger(read, rating, as_of);
+                // What was completed before stays completed on that day.
+                if let (Some(_), Some(day)) = (stating.completed_on, measure.completed_on) {
+                    stating.completed_on = Some(day);
+                    stating.is_completed_by = measure.is_completed_by;
+                }
+                let key = format!("{as_of} {stating:?}");
+                stated.entry(key).or_insert_with(|| (as_of, stating, Vec::new())).2.push(measure.id);
             }
         }
-        for (stating, ids) in stated.into_values() {
+        for (as_of, stating, ids) in stated.into_values() {
             for chunk in ids.chunks(CHUNK) {
                 measure::Entity::update_many()
                     .col_expr(measure::Column::Version, Expr::cust("version + 1"))
                     .set(measure::ActiveModel {
-                        status: Set(stating.status),
-                        status_stated_on: Set(Some(stating.stated_on)),
-                        completed_on: Set(stating.completed_on),
-                        is_completed_by: Set(stating.completed_on.is_some() && stating.is_completed_by),
-                        stated_pace: Set(stating.pace),
-                        stated_pace_on: Set(stating.pace.map(|_| stating.stated_on)),
-                        reported_on: Set(stating.reported_on),
+                        status_stated_on: Set(Some(as_of)),
                         updated_at: Set(self.import.now),
-                        ..Default::default()
+                        ..stating.put_on(<measure::ActiveModel as Default>::default(), as_of)
                     })
                     .filter(measure::Column::Id.is_in(chunk.iter().copied()))
                     .exec(self.db)
@@ -813,15 +779,81 @@ impl Writer<'_> {
     }
 }
 
-/// What the ledger states about a measure.
+/// What the ledger states about a measure or an assignment, on the as-of date of the file.
 #[derive(Debug)]
 struct Stating {
-    stated_on: NaiveDate,
     status: Status,
     completed_on: Option<NaiveDate>,
     is_completed_by: bool,
     pace: Option<StatedPace>,
     reported_on: Option<NaiveDate>,
+}
+
+impl Stating {
+    /// Returns the state of a measure that no one answers for. If its problem is rated as completed, so is the measure.
+    fn of_ledger(read: &ReadMeasure, rating: Option<workflow::Stated>, as_of: NaiveDate) -> Self {
+        let said = rating.or_else(|| read.status.as_ref().map(|(_, said)| *said));
+        let otherwise = || if read.progress.is_some() { Status::InProgress } else { Status::Assigned };
+        let completed = said.is_some_and(|said| said.completed);
+        Self {
+            status: said.map_or_else(otherwise, |said| said.status),
+            completed_on: completed.then_some(as_of),
+            is_completed_by: completed,
+            pace: stated_pace(read).or_else(|| rating.and_then(pace_of)),
+            reported_on: read.progress.as_ref().map(|_| as_of),
+        }
+    }
+
+    /// Returns the state of a new measure: what the ledger states, or what the roll-up makes of the assignments that
+    /// the file gives it, so that the roll-up need not write the measure once more.
+    fn of_new(row: &Row<'_>, read: &ReadMeasure, is_stated: bool) -> Self {
+        if is_stated {
+            let rating = row.problem.rating.as_ref().map(|(_, stated)| *stated);
+            return Self::of_ledger(read, rating, row.as_of);
+        }
+        let state = Self::of_answer(read, row.as_of);
+        let progress_on = read.progress.as_ref().map(|_| row.as_of);
+        Self { reported_on: if is_settled(state.status) { progress_on } else { state.reported_on }, ..state }
+    }
+
+    /// Returns the state of each new assignment of a measure.
+    fn of_answer(read: &ReadMeasure, as_of: NaiveDate) -> Self {
+        let stated = read.progress.as_deref().map(|text| {
+            workflow::stated(text).map_or((Status::InProgress, false), |stated| (stated.status, stated.completed))
+        });
+        // A column for the status says more than the text of the progress.
+        let stated = read.status.as_ref().map(|(_, said)| (said.status, said.completed)).or(stated);
+        let stated = read.close_out.status(read.deadline.ongoing).map(|status| (status, true)).or(stated);
+        // A deadline such as 立行立改（已完成） states a status, too.
+        let stated = match read.deadline.stated {
+            Some(Stated::Completed | Stated::Closed) if stated.is_none_or(|(_, completed)| !completed) => {
+                workflow::stated("已完成").map(|stated| (stated.status, stated.completed))
+            }
+            _ => stated,
+        };
+        let (status, completed) = stated.unwrap_or((Status::Assigned, false));
+        let (completed_on, is_completed_by) = read.close_out.completion().unwrap_or((as_of, true));
+        Self {
+            status,
+            completed_on: completed.then_some(completed_on),
+            is_completed_by: completed && is_completed_by,
+            pace: stated_pace(read),
+            reported_on: stated.map(|_| as_of),
+        }
+    }
+
+    /// Returns the fields of a measure together with this state.
+    fn put_on(&self, fields: measure::ActiveModel, as_of: NaiveDate) -> measure::ActiveModel {
+        measure::ActiveModel {
+            status: Set(self.status),
+            completed_on: Set(self.completed_on),
+            is_completed_by: Set(self.is_completed_by),
+            stated_pace: Set(self.pace),
+            stated_pace_on: Set(self.pace.map(|_| as_of)),
+            reported_on: Set(self.reported_on),
+            ..fields
+        }
+    }
 }
 
 /// Returns the pace that the ledger states of a measure: in the column for it, by its status, or in the words of its

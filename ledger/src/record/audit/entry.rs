@@ -130,7 +130,7 @@ pub async fn note(db: &Transaction, by: &By, noted: Entry, now: DateTime<Utc>) -
 }
 
 /// Adds entries, each to a chain of its own. The caller must have locked the rows that own the chains.
-pub(crate) async fn note_all(db: &Transaction, by: &By, noted: Vec<Entry>, now: DateTime<Utc>) -> Result<()> {
+pub async fn note_all(db: &Transaction, by: &By, noted: Vec<Entry>, now: DateTime<Utc>) -> Result<()> {
     let mut ends: HashMap<String, End> = HashMap::new();
     for some in noted.chunks(CHAINS) {
         let mut sql = Sql::new(db.get_database_backend(), &[]);
