@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -335,6 +335,8 @@ pub(crate) struct Request {
     pub(crate) installation: Installation,
     pub(crate) imports: workbook::Imports,
     pub(crate) now: DateTime<Utc>,
+    /// When the time of the operation is over.
+    pub(crate) until: Instant,
     pub(crate) clock: Clock,
     pub(crate) reader: Arc<Reader>,
     /// How much the operation asks of the database.

@@ -217,6 +217,12 @@ pub(crate) fn coded(code: Code, message: Bilingual) -> Error {
     Error { message: message.en.clone(), source: Some(Arc::new(message)), extensions: Some(extensions) }
 }
 
+/// Returns the message of an error of a field in both languages.
+pub(crate) fn said(error: &Error) -> Bilingual {
+    let said = error.source.as_ref().and_then(|source| source.downcast_ref::<Bilingual>());
+    said.cloned().unwrap_or_else(|| Bilingual::new(error.message.clone(), error.message.clone()))
+}
+
 /// Logs an internal failure and returns the error of a field that does not disclose it.
 pub(crate) fn masked(source: &(dyn std::error::Error + 'static)) -> Error {
     let Refused { code, message, .. } = failed(source);

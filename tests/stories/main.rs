@@ -67,6 +67,7 @@ mod policy_cases;
 mod provider;
 mod public_notices;
 mod published;
+mod reread;
 mod rules;
 mod saved_views;
 mod scene;

@@ -132,6 +132,23 @@ impl Document {
         Ok(())
     }
 
+    /// Refuses a mutation that selects a root field twice under one response key. By the specification it is carried
+    /// out once, for all its selections; the library would carry it out for each of them.
+    pub(crate) fn check_mutation(&self) -> Result<(), Refused> {
+        let mut keys = HashSet::new();
+        let acts = self.operation.iter().filter(|operation| operation.kind == OperationType::Mutation);
+        let mut roots = acts.flat_map(|operation| &operation.roots).filter(|root| root.name() != "__typename");
+        match roots.find(|root| !keys.insert(root.key())) {
+            None => Ok(()),
+            Some(root) => {
+                let key = root.key();
+                let zh = format!("变更 {key} 在文档中选取了两次，请合为一处，或用别名区分");
+                let en = format!("the document selects the mutation {key} twice: do so once, or give one an alias");
+                Err(Refused::new(Code::ValidationFailed, zh, en))
+            }
+        }
+    }
+
     /// Returns the document without the arguments whose variables are not given, so that the defaults of the arguments
     /// apply. The library would use null for them.
     pub(crate) fn given(&self, variables: &Variables) -> ExecutableDocument {
@@ -185,7 +202,17 @@ fn keeps(value: &mut Syntactic, missing: &HashSet<&Name>) -> bool {
     true
 }
 
+/// The field of payloads whose selection is one of the query root.
+pub(crate) const REREAD: &str = "query";
+
 impl Operation {
+    /// Returns the root fields of the operation, and those of the query root that the payloads of a mutation read.
+    pub(crate) fn root_fields(&self) -> impl Iterator<Item = &Selection> {
+        let of_payloads = self.roots.iter().filter(|_| self.kind == OperationType::Mutation).flat_map(Selection::below);
+        let reads = of_payloads.filter(|field| field.name() == REREAD).flat_map(Selection::below);
+        self.roots.iter().chain(reads)
+    }
+
     /// Turns numbers without a fraction, such as `2.0`, into whole numbers where `Int` is expected. JSON does not tell
     /// the two apart.
     pub(crate) fn settle(&self, variables: &mut Variables, types: &Types) {

@@ -43,6 +43,9 @@ use crate::part::payload::watch_denials;
 /// lost track of it.
 const STATEMENT_MARGIN: Duration = Duration::from_secs(5);
 
+/// How long after the time of an operation a mutation may still give its answer.
+const PAYLOAD_MARGIN: Duration = Duration::from_secs(1);
+
 /// Answers GraphQL requests.
 pub(crate) struct Engine {
     schema: Ledger,
@@ -227,7 +230,8 @@ impl Engine {
     }
 
     async fn run(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
-        self.in_time(self.carry_out(ready, caller).instrument(caller.span())).await?
+        let time = self.time(&ready);
+        self.within(time, self.carry_out(ready, caller).instrument(caller.span())).await?
     }
 
     /// Executes an operation that checks or sets a secret, when its turn in the queue has come. The operation continues
@@ -241,15 +245,34 @@ impl Engine {
         let place = self.credentials.enter(caller.address, self.limits.time).await?;
         let (engine, caller) = (self.clone(), caller.clone());
         let carried_out = tokio::spawn(async move {
-            let check = engine.in_time(engine.carry_out(ready, &caller).instrument(caller.span()));
-            place.carry_out(check).await?
+            let time = engine.time(&ready);
+            let check = async {
+                // Only what a payload reads besides makes such an operation dear.
+                let _place = match ready.lane {
+                    Lane::Cheap => None,
+                    Lane::Dear => Some(engine.lanes.enter(ready.lane, engine.limits.time).await?),
+                };
+                let carried_out = engine.carry_out(ready, &caller).instrument(caller.span());
+                engine.within(time, carried_out).await?
+            };
+            place.carry_out(check).await
         });
         carried_out.await.map_err(|error| failed(&error))?
     }
 
     /// Waits for a future, and refuses the operation if this takes longer than an operation may.
     pub(crate) async fn in_time<T>(&self, awaited: impl Future<Output = T>) -> Result<T, Refused> {
-        tokio::time::timeout(self.limits.time, awaited).await.map_err(|_| self.timed_out())
+        self.within(self.limits.time, awaited).await
+    }
+
+    async fn within<T>(&self, time: Duration, awaited: impl Future<Output = T>) -> Result<T, Refused> {
+        tokio::time::timeout(time, awaited).await.map_err(|_| self.timed_out())
+    }
+
+    /// Returns how long an operation may take until it is refused as a whole. A mutation has a moment more than its
+    /// payloads may read, so that reading which takes too long does not hide that the mutation was carried out.
+    fn time(&self, ready: &Ready) -> Duration {
+        if ready.changes() { self.limits.time + PAYLOAD_MARGIN } else { self.limits.time }
     }
 
     fn timed_out(&self) -> Refused {
@@ -345,6 +368,7 @@ impl Engine {
         merging::check(&parsed, &self.types)?;
         let document = Document::read(parsed, asked.operation_name.as_deref(), &self.types);
         document.check_subscription()?;
+        document.check_mutation()?;
         Ok(document)
     }
 
@@ -426,6 +450,7 @@ impl Engine {
             installation: self.services.installation.clone(),
             imports: self.services.imports.clone(),
             now: (self.services.clock)(),
+            until: Instant::now() + self.limits.time,
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
             lane,

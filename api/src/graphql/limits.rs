@@ -13,6 +13,7 @@ use planner::{DEFAULT_GROUPS, DEFAULT_PAGE, MAX_GROUPS, MAX_PAGE, Selection};
 use crate::context::Limits;
 use crate::error::{Code, Refused};
 use crate::graphql::credentials::CREDENTIALS;
+use crate::graphql::document::REREAD;
 use crate::graphql::types::Types;
 
 /// The depth to which a document is measured. A deeper one counts as exceeding every limit.
@@ -33,6 +34,8 @@ struct Size {
     depth: usize,
     /// Fields at the top level, including those of fragments.
     top: usize,
+    /// Fields of the query root that payloads read.
+    reads: usize,
     /// Fields at the top level that check or set a secret.
     credentials: usize,
     /// The deepest nesting of lists and objects in an argument.
@@ -49,6 +52,7 @@ impl Size {
         self.directives = self.directives.saturating_add(part.directives);
         self.depth = self.depth.max(part.depth.saturating_add(deeper));
         self.members = self.members.max(part.members);
+        self.reads = self.reads.saturating_add(part.reads);
         self.introspects |= part.introspects;
         self.circles |= part.circles;
         if deeper == 0 {
@@ -134,7 +138,7 @@ impl Limits {
             let counted = [
                 (size.depth, self.depth, "嵌套层数", "nesting depth of fields"),
                 (size.fields, self.fields, "选取的字段", "fields"),
-                (size.top, self.roots, "根字段", "root fields"),
+                (size.top.saturating_add(size.reads), self.roots, "根字段", "root fields"),
                 (size.members, MEMBERS, "参数的嵌套层数", "nesting depth of an argument"),
                 (size.aliases, self.aliases, "别名", "aliases"),
                 (size.directives, self.directives, "指令", "directives"),
@@ -268,7 +272,11 @@ fn measure<'d>(
                 size.credentials = size.credentials.saturating_add(usize::from(is_credential));
                 size.introspects |= matches!(name, "__schema" | "__type");
                 size.depth = size.depth.max(1);
-                size.add(measure(&field.node.selection_set.node, document, fragments, depth + 1), 1);
+                let below = measure(&field.node.selection_set.node, document, fragments, depth + 1);
+                if name == REREAD {
+                    size.reads = size.reads.saturating_add(below.top);
+                }
+                size.add(below, 1);
             }
             Syntax::InlineFragment(inline) => {
                 size.add(measure(&inline.node.selection_set.node, document, fragments, depth + 1), 0);

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use async_graphql::parser::types::Field as Syntax;
-use async_graphql::registry::{Deprecation, MetaField, MetaInputValue, MetaType, MetaTypeId, Registry};
+use async_graphql::registry::{Deprecation, MetaField, MetaInputValue, MetaType, MetaTypeId, MetaTypeName, Registry};
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, ServerResult, Value,
+    ContainerType, Context, ContextSelectionSet, Error, ID, ObjectType, OutputType, Positioned, QueryPathSegment,
+    ServerResult, Value,
 };
 use ledger::rule::calendar::Month;
 use planner::{
@@ -15,7 +16,8 @@ use planner::{
 };
 
 use crate::context::Request;
-use crate::error::{Code, coded};
+use crate::error::{Code, coded, said};
+use crate::graphql::types::root_type;
 use crate::noun::account::{Account, Session};
 use crate::noun::accountability::Accountability;
 use crate::noun::assignment::Assignment;
@@ -477,10 +479,8 @@ impl ContainerType for Reads {
         // key, so each occurrence is answered with the merged selection of all that share its key.
         let env = &ctx.query_env;
         let roots = Selection::roots(&env.operation.node.selection_set.node, &env.fragments);
-        let key = ctx.item.node.response_key().node.as_str();
-        let merged = Selection::with_all(&roots, "Query", &env.variables);
-        let Some(root) = merged.iter().find(|root| root.key() == key) else { return Ok(None) };
-        match read_field(ctx, root).await {
+        let Some(root) = merged(ctx, &roots) else { return Ok(None) };
+        match read_field(ctx, &root).await {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
                 let error = read::placed(ctx, error);
@@ -492,6 +492,27 @@ impl ContainerType for Reads {
             }
         }
     }
+}
+
+/// Returns the merged selection of the current field, a root field or one below the `query` of a payload.
+fn merged<'a>(ctx: &'a Context<'_>, roots: &'a [Selection]) -> Option<Selected<'a>> {
+    let steps = std::iter::successors(ctx.path_node.as_ref(), |node| node.parent);
+    let keys: Vec<&str> = steps
+        .filter_map(|node| match node.segment {
+            QueryPathSegment::Name(key) => Some(key),
+            QueryPathSegment::Index(_) => None,
+        })
+        .collect();
+    let (own, around) = keys.split_first()?;
+    let mut owner = root_type(ctx.query_env.operation.node.ty);
+    let mut fields = Selection::with_all(roots, owner, &ctx.query_env.variables);
+    for key in around.iter().rev() {
+        let outer = fields.into_iter().find(|field| field.key() == *key)?;
+        let ty = &ctx.schema_env.registry.types.get(owner)?.field_by_name(outer.name())?.ty;
+        owner = MetaTypeName::concrete_typename(ty);
+        fields = outer.children(owner);
+    }
+    fields.into_iter().find(|field| field.key() == *own)
 }
 
 /// Returns whether the current field is nullable: if it fails, it becomes null itself instead of its parent object.
@@ -601,14 +622,30 @@ fn of_id(id: &str) -> Option<(&'static Table, sea_orm::Value)> {
     NODES.iter().map(|table| table()).find_map(|table| Some((table, table.key(id)?)))
 }
 
-/// Checks whether an object of the type `ty` can be read with this selection, and returns why not. Types that are not
-/// nouns always pass.
+/// Checks whether a field of a payload, of the type `ty`, can be read with this selection, and returns why not. Types
+/// that are neither nouns nor the query root always pass.
 pub(crate) fn check(ty: &str, selection: &Selected<'_>, request: &Request) -> Result<(), Bilingual> {
+    if ty == "Query" {
+        return selection.children(ty).iter().try_for_each(|root| check_root(root, request));
+    }
     let Some(table) = NODES.iter().map(|table| table()).find(|table| table.name == ty) else { return Ok(()) };
     // The key is not known yet, so the row is not read as the only one whose lists the cursors may belong to.
     read::planned(Root::Several(vec![Some((table, 0_i64.into()))]), selection, request)
         .map(drop)
         .map_err(|refusal| refusal.0)
+}
+
+/// Checks whether a field of the query root can be read in a payload, and returns why not. What is not planned always
+/// passes, but for introspection, which the library has at the root only.
+fn check_root(root: &Selected<'_>, request: &Request) -> Result<(), Bilingual> {
+    if matches!(root.name(), "__schema" | "__type") {
+        let zh = "变更的 query 中不能查询接口定义，请另发查询";
+        return Err(Bilingual::new(zh, "`query` of a payload has no introspection: send a query of its own"));
+    }
+    if !is_planned(root.name()) {
+        return Ok(());
+    }
+    plan(root, request).map(drop).map_err(|error| said(&error))
 }
 
 #[cfg(test)]

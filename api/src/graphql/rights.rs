@@ -38,7 +38,7 @@ const SHARED: &[&str] = &["notices", "publicNotices"];
 /// For how many seconds caches may keep an answer that is the same for all callers.
 pub(crate) const SHARED_FOR: i32 = 60;
 
-/// Refuses an operation that the caller may not execute:
+/// Refuses an operation that the caller may not execute, by its root fields and those that its payloads read (`query`):
 ///
 /// - an anonymous caller may select public fields only, and may not subscribe;
 /// - a session that must first set up a second factor may also select the fields that serve this purpose;
@@ -46,11 +46,11 @@ pub(crate) const SHARED_FOR: i32 = 60;
 pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Result<(), Refused> {
     let is_public = operation.is_some_and(|operation| {
         operation.kind != OperationType::Subscription
-            && operation.roots.iter().all(|root| PUBLIC.contains(&root.name()))
+            && operation.root_fields().all(|root| PUBLIC.contains(&root.name()))
     });
     // A session has an account but no rights only until its second factor is set up.
     let is_limited = principal.account.is_some() && !principal.is_somebody();
-    let serves_that = |operation: &Operation| operation.roots.iter().all(|root| LIMITED.contains(&root.name()));
+    let serves_that = |operation: &Operation| operation.root_fields().all(|root| LIMITED.contains(&root.name()));
     if is_limited && operation.is_some_and(serves_that) {
         return Ok(());
     }

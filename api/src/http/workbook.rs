@@ -358,7 +358,7 @@ impl How {
 /// of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
-    let taken: Result<Value, Unserved> = async {
+    let taken: Result<Value, Unserved> = Box::pin(async {
         state.admit_upload(&request, &mut caller).await?;
         let how = How::of(&request)?;
         let by = caller.by();
@@ -426,7 +426,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
             answer["mapping"] = told.mapping().into();
         }
         Ok(answer)
-    }
+    })
     .await;
     match taken {
         Ok(told) => {

@@ -19,6 +19,7 @@ use crate::part::group;
 use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
+use crate::part::reread::Reread;
 use crate::part::scalar::{Date, Moment};
 
 /// Role of an account: decides what the account may see and do.
@@ -452,6 +453,8 @@ pub(crate) struct ExportAccountPayload {
     data: Option<String>,
     /// Reasons why the export was refused; empty if it was carried out.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// Mutations on accounts, sessions and tokens.
@@ -591,7 +594,7 @@ impl AccountMutation {
         let request = ctx.data::<Request>()?;
         let key = own_or(request, input.account_id.as_ref()).unwrap_or_default();
         let (data, errors) = outcome(erase::export(&request.acting(), key).await, request.language)?;
-        Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors })
+        Ok(ExportAccountPayload { data: data.map(|data| data.to_string()), errors, reread: Reread })
     }
 
     /// Erases a person: name, address, telephone number and all means of signing in are deleted for good. What the

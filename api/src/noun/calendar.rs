@@ -9,6 +9,7 @@ use crate::context::Request;
 use crate::error::masked;
 use crate::noun::region::{Region, region_id};
 use crate::part::payload::{UserError, key_of, outcome};
+use crate::part::reread::Reread;
 use crate::part::scalar::Date;
 
 /// A day for which the rule of the week (Monday to Friday are worked) is replaced: a holiday or a worked weekend day.
@@ -60,6 +61,8 @@ pub(crate) struct CalendarPayload {
     days: Option<Vec<CalendarDay>>,
     /// Reasons why the mutation was refused; empty if it was carried out.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 async fn days(request: &Request, year: i32, region: Option<i64>) -> async_graphql::Result<Vec<CalendarDay>> {
@@ -113,6 +116,6 @@ impl CalendarMutation {
             Some(()) => Some(days(request, input.day.0.year(), region.flatten()).await?),
             None => None,
         };
-        Ok(CalendarPayload { days, errors })
+        Ok(CalendarPayload { days, errors, reread: Reread })
     }
 }

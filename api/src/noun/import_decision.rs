@@ -17,6 +17,7 @@ use crate::part::filter::{TextFilter, filter, one_of};
 use crate::part::group;
 use crate::part::order::order;
 use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
+use crate::part::reread::Reread;
 use crate::part::scalar::Moment;
 
 /// What a remembered decision is about.
@@ -179,6 +180,8 @@ pub(crate) struct TakeOverImportDecisionsPayload {
     left_out_count: i32,
     /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 payload! {
@@ -261,6 +264,11 @@ impl ImportDecisionMutation {
         let (done, errors) = outcome(done, request.language)?;
         let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let (taken, left_out) = done.map_or((0, 0), |done| (done.taken, done.left_out));
-        Ok(TakeOverImportDecisionsPayload { taken_count: count(taken), left_out_count: count(left_out), errors })
+        Ok(TakeOverImportDecisionsPayload {
+            taken_count: count(taken),
+            left_out_count: count(left_out),
+            errors,
+            reread: Reread,
+        })
     }
 }

@@ -15,6 +15,7 @@ use crate::context::{JobRunning, JobSummary, Request};
 use crate::error::masked;
 use crate::noun::schedule::Schedule;
 use crate::part::payload::{UserError, key_of, outcome};
+use crate::part::reread::Reread;
 use crate::part::scalar::Date;
 
 /// The most digests of a report.
@@ -170,6 +171,12 @@ impl RunJobPayload {
     /// Reasons why the run was refused, in which case nothing was written; empty on success.
     async fn errors(&self) -> &[UserError] {
         &self.errors
+    }
+
+    #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "as the library calls it")]
+    async fn reread(&self) -> Reread {
+        Reread
     }
 }
 

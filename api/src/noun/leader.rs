@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::context::Request;
 use crate::part::patch::clearable;
 use crate::part::payload::{UserError, outcome};
+use crate::part::reread::Reread;
 
 /// What a leader answers for.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -106,6 +107,8 @@ pub(crate) struct EraseLeaderPayload {
     measure_count: i32,
     /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// The mutations on leaders as people.
@@ -130,6 +133,7 @@ impl LeaderMutation {
         Ok(EraseLeaderPayload {
             measure_count: count.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX)),
             errors,
+            reread: Reread,
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::part::filter::{DateFilter, DateTimeFilter, RelationFilter, TextFilter
 use crate::part::group::{self, dated};
 use crate::part::order::order;
 use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
+use crate::part::reread::Reread;
 
 /// Delivery state of a mail.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -260,6 +261,8 @@ pub(crate) struct RequeueMailsPayload {
     count: i32,
     /// Why the mutation was refused, in which case no mail was requeued; empty if it succeeded.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// Input of `cancelMail`: the mail to cancel.
@@ -297,7 +300,11 @@ impl MailMutation {
         let request = ctx.data::<Request>()?;
         let done = async { keep::requeue_mails(&request.acting(), input.which()?, MOST_REQUEUED).await };
         let (count, errors) = outcome(Box::pin(done).await, request.language)?;
-        Ok(RequeueMailsPayload { count: count.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX)), errors })
+        Ok(RequeueMailsPayload {
+            count: count.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX)),
+            errors,
+            reread: Reread,
+        })
     }
 
     /// Cancels a queued or failed mail, so that it is not sent. Restricted to administrators.
@@ -321,11 +328,13 @@ impl MailMutation {
         let request = ctx.data::<Request>()?;
         let followed = Target::follow(&request.link_key, &input.token, request.now);
         let (followed, mut errors) = outcome(followed.map_err(Into::into), request.language)?;
-        let Some((target, until)) = followed else { return Ok(AcknowledgeMailPayload { link: None, errors }) };
+        let Some((target, until)) = followed else {
+            return Ok(AcknowledgeMailPayload { link: None, errors, reread: Reread });
+        };
         errors = outcome(Box::pin(links::acknowledge(&request.acting(), target)).await, request.language)?.1;
         let found = links::find(&request.db, target).await.map_err(|failure| masked(&failure))?;
         let link = found.map(|found| MailLink::of(target.item, found, until));
-        Ok(AcknowledgeMailPayload { link, errors })
+        Ok(AcknowledgeMailPayload { link, errors, reread: Reread })
     }
 
     /// Switches a kind of digest off, or on again, for the caller's own address. Not with a token or as a delegate.
@@ -338,7 +347,7 @@ impl MailMutation {
         let done = Box::pin(muted::set(&request.acting(), &input.kind, input.is_muted)).await;
         let (_, errors) = outcome(done, request.language)?;
         let settings = muted::settings(&request.acting()).await.map_err(|failure| masked(&failure))?;
-        Ok(SetMailMutedPayload { settings: settings.into_iter().map(Into::into).collect(), errors })
+        Ok(SetMailMutedPayload { settings: settings.into_iter().map(Into::into).collect(), errors, reread: Reread })
     }
 
     /// Creates the secret address of the caller's calendar of deadlines (iCalendar), in place of any earlier one.
@@ -354,7 +363,7 @@ impl MailMutation {
         let (opened, errors) = outcome(done, request.language)?;
         let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
         let calendar_url = opened.map(|opened| format!("{}/calendar/{}.ics", request.public_url, opened.secret));
-        Ok(CreateCalendarPayload { calendar_url, expires_at, errors })
+        Ok(CreateCalendarPayload { calendar_url, expires_at, errors, reread: Reread })
     }
 
     /// Suppresses an address: no mail is sent to it until this is lifted. Restricted to administrators.

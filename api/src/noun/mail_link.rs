@@ -9,6 +9,7 @@ use planner::Bilingual;
 use crate::context::Request;
 use crate::error::{Code, coded, masked};
 use crate::part::payload::UserError;
+use crate::part::reread::Reread;
 use crate::part::scalar::{Date, Moment};
 
 /// Something that the holder of a mail may do with one of its links.
@@ -131,4 +132,6 @@ pub(crate) struct AcknowledgeMailPayload {
     pub(crate) link: Option<MailLink>,
     /// Reasons why the mutation was refused; empty on success.
     pub(crate) errors: Vec<UserError>,
+    #[graphql(flatten)]
+    pub(crate) reread: Reread,
 }

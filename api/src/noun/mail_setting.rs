@@ -6,6 +6,7 @@ use ledger::people::muted;
 use crate::context::Request;
 use crate::error::masked;
 use crate::part::payload::UserError;
+use crate::part::reread::Reread;
 use crate::part::scalar::Moment;
 
 /// A kind of digest, and whether the caller gets it.
@@ -84,6 +85,8 @@ pub(crate) struct SetMailMutedPayload {
     pub(crate) settings: Vec<MailSetting>,
     /// Reasons why the mutation was refused; empty on success.
     pub(crate) errors: Vec<UserError>,
+    #[graphql(flatten)]
+    pub(crate) reread: Reread,
 }
 
 /// Input of `createCalendar`: for how long its address works.
@@ -104,4 +107,6 @@ pub(crate) struct CreateCalendarPayload {
     pub(crate) expires_at: Option<Moment>,
     /// Reasons why the mutation was refused; empty on success.
     pub(crate) errors: Vec<UserError>,
+    #[graphql(flatten)]
+    pub(crate) reread: Reread,
 }

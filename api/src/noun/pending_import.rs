@@ -11,6 +11,7 @@ use crate::error::masked;
 use crate::language::Language;
 use crate::noun::round::InspectionLevel;
 use crate::part::payload::{UserError, outcome};
+use crate::part::reread::Reread;
 use crate::part::scalar::{Date, Moment};
 
 /// What stands before the key in the id of a pending import.
@@ -343,6 +344,8 @@ pub(crate) struct PendingImportPayload {
     import: Option<PendingImport>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 impl PendingImportPayload {
@@ -352,7 +355,7 @@ impl PendingImportPayload {
             Some(key) => request.imports.find(&request.by, key).await.map_err(|failure| masked(&failure))?,
             None => None,
         };
-        Ok(Self { import: row.map(|row| PendingImport::of(&row, request.language)), errors })
+        Ok(Self { import: row.map(|row| PendingImport::of(&row, request.language)), errors, reread: Reread })
     }
 }
 

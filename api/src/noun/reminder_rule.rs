@@ -17,6 +17,7 @@ use crate::error::masked;
 use crate::noun::region::{Region, region_id};
 use crate::part::patch::clearable;
 use crate::part::payload::{UserError, key_of, outcome};
+use crate::part::reread::Reread;
 use crate::part::scalar::{Date, Moment};
 
 /// Kind of reminder that has a rule.
@@ -193,6 +194,8 @@ pub(crate) struct ReminderRulePayload {
     rehearsal: Option<ReminderRuleRehearsal>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty if it was carried out.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// The digests of a reminder that would go out within 30 days, to units at or below the region of the rule, without a
@@ -374,7 +377,7 @@ impl ReminderRuleMutation {
                 rehearsal(request, row).await
             };
             let (rehearsal, errors) = outcome(rehearsed.await, request.language)?;
-            return Ok(ReminderRulePayload { rule: None, rehearsal, errors });
+            return Ok(ReminderRulePayload { rule: None, rehearsal, errors, reread: Reread });
         }
         let set = async {
             let changes = changes(input)?;
@@ -388,7 +391,7 @@ impl ReminderRuleMutation {
             }
             None => None,
         };
-        Ok(ReminderRulePayload { rule, rehearsal: None, errors })
+        Ok(ReminderRulePayload { rule, rehearsal: None, errors, reread: Reread })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::masked;
 use crate::gate::credentials::hold_back;
 use crate::noun::account::{Account, Role};
 use crate::part::payload::{UserError, key_of, outcome};
+use crate::part::reread::Reread;
 use crate::part::scalar::Moment;
 
 /// The largest number of sign-ins that `mySignIns` returns.
@@ -109,6 +110,8 @@ pub(crate) struct SignInPayload {
     has_to_set_up_second_factor: bool,
     /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 impl SignInPayload {
@@ -117,7 +120,13 @@ impl SignInPayload {
         let (opened, errors) = outcome(done, request.language)?;
         let expires_at = opened.as_ref().map(|opened| Moment(opened.session.expires_at));
         let has_to_set_up_second_factor = opened.as_ref().is_some_and(|opened| opened.session.is_limited);
-        Ok(Self { token: opened.map(|opened| opened.secret), expires_at, has_to_set_up_second_factor, errors })
+        Ok(Self {
+            token: opened.map(|opened| opened.secret),
+            expires_at,
+            has_to_set_up_second_factor,
+            errors,
+            reread: Reread,
+        })
     }
 }
 
@@ -128,13 +137,15 @@ pub(crate) struct EndSessionPayload {
     is_ended: bool,
     /// Reasons why the mutation was refused; empty on success, and if there was no session to end.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 impl EndSessionPayload {
     /// Builds the payload from the result of the act.
     pub(crate) fn of(done: ledger::Result<bool>, request: &Request) -> async_graphql::Result<Self> {
         let (ended, errors) = outcome(done, request.language)?;
-        Ok(Self { is_ended: ended.unwrap_or(false), errors })
+        Ok(Self { is_ended: ended.unwrap_or(false), errors, reread: Reread })
     }
 }
 
@@ -145,12 +156,14 @@ pub(crate) struct DonePayload {
     is_done: bool,
     /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 impl DonePayload {
     fn of(done: ledger::Result<()>, request: &Request) -> async_graphql::Result<Self> {
         let (done, errors) = outcome(done, request.language)?;
-        Ok(Self { is_done: done.is_some(), errors })
+        Ok(Self { is_done: done.is_some(), errors, reread: Reread })
     }
 }
 
@@ -164,6 +177,8 @@ pub(crate) struct EnrolSecondFactorPayload {
     url: Option<String>,
     /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// Result of `confirmSecondFactor`: the recovery codes of the account.
@@ -174,6 +189,8 @@ pub(crate) struct ConfirmSecondFactorPayload {
     recovery_codes: Vec<String>,
     /// Reasons why the mutation was refused; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 /// Whether the caller can use the installation without signing in, and whether it still has to be set up.
@@ -361,7 +378,7 @@ impl SignInMutation {
         let done = second_factor::enrol(&request.acting(), input.current_password.as_deref()).await;
         let (drawn, errors) = outcome(done, request.language)?;
         let (secret, url) = drawn.map(|drawn| (drawn.secret, drawn.url)).unzip();
-        Ok(EnrolSecondFactorPayload { secret, url, errors })
+        Ok(EnrolSecondFactorPayload { secret, url, errors, reread: Reread })
     }
 
     /// Enables the second factor: verifies a code of the authenticator app, then requires one at every later sign-in to
@@ -373,7 +390,7 @@ impl SignInMutation {
     ) -> async_graphql::Result<ConfirmSecondFactorPayload> {
         let request = ctx.data::<Request>()?;
         let (codes, errors) = outcome(second_factor::confirm(&request.acting(), &input.code).await, request.language)?;
-        Ok(ConfirmSecondFactorPayload { recovery_codes: codes.unwrap_or_default(), errors })
+        Ok(ConfirmSecondFactorPayload { recovery_codes: codes.unwrap_or_default(), errors, reread: Reread })
     }
 
     /// Removes the second factor of the caller's own account, which requires a code, or, for administrators, of any

@@ -14,6 +14,7 @@ use crate::part::order::order;
 use crate::part::patch::{clearable, patch};
 use crate::part::payload::{DeletePayload, UserError, key_of, outcome, payload};
 use crate::part::read;
+use crate::part::reread::Reread;
 use crate::part::scalar::Moment;
 
 /// Event of which other systems are told: each act that also sends a mail at once.
@@ -299,6 +300,12 @@ impl WebhookSecretPayload {
     /// Why the mutation was refused; empty if it succeeded.
     async fn errors(&self) -> &[UserError] {
         &self.errors
+    }
+
+    #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "as the library calls it")]
+    async fn reread(&self) -> Reread {
+        Reread
     }
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod order;
 pub(crate) mod patch;
 pub(crate) mod payload;
 pub(crate) mod read;
+pub(crate) mod reread;
 pub(crate) mod scalar;

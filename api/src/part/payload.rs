@@ -8,6 +8,7 @@ use ledger::work::Done;
 
 use crate::error::masked;
 use crate::language::Language;
+use crate::part::reread::Reread;
 
 /// Machine-readable reason why a mutation was refused.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -116,13 +117,15 @@ pub(crate) struct DeletePayload {
     deleted_id: Option<ID>,
     /// Reasons why the mutation was refused, in which case nothing was written; empty on success.
     errors: Vec<UserError>,
+    #[graphql(flatten)]
+    reread: Reread,
 }
 
 impl DeletePayload {
     /// Builds the payload from the result of the act on the object with the global id `id`.
     pub(crate) fn of(done: ledger::Result<i64>, id: ID, language: Language) -> async_graphql::Result<Self> {
         let (done, errors) = outcome(done, language)?;
-        Ok(Self { is_deleted: done.is_some(), deleted_id: done.map(|_| id), errors })
+        Ok(Self { is_deleted: done.is_some(), deleted_id: done.map(|_| id), errors, reread: Reread })
     }
 }
 
@@ -186,6 +189,11 @@ macro_rules! payload {
                     &self.$warnings
                 }
             )?
+
+            #[graphql(flatten)]
+            async fn reread(&self) -> crate::part::reread::Reread {
+                crate::part::reread::Reread
+            }
         }
     };
 }
@@ -238,6 +246,11 @@ macro_rules! batch_payload {
             $(#[doc = $beside])+
             async fn warnings(&self) -> &[crate::part::payload::Warning] {
                 &self.warnings
+            }
+
+            #[graphql(flatten)]
+            async fn reread(&self) -> crate::part::reread::Reread {
+                crate::part::reread::Reread
             }
         }
     };
