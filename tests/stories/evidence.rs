@@ -276,19 +276,27 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
     drop(socket);
     // As a client does: ask, go on, and ask again if more of the broken part has come meanwhile.
     let begun = std::time::Instant::now();
-    let whole = loop {
+    let (first, whole) = loop {
         let arrived = offset(&bearer);
         assert!((100_000..=150_000).contains(&arrived), "{arrived}");
         assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
         let last = send(&format!("{arrived}-{}", size - 1), &file[arrived..], &bearer);
         if last.status != 409 || begun.elapsed().as_secs() > 60 {
-            break last;
+            break (arrived, last);
         }
     };
     assert_eq!(whole.status, 201, "{}", whole.body);
     let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&file));
     assert_eq!(whole.json()["evidence"]["sha256"], json!(hash));
     assert_eq!((rows(&server, &who.mine, &who.assignment), files(world).len()), (1, 1));
+
+    // The client that has lost this answer gets it again: when it asks, and when it sends the last part again.
+    assert_eq!((send("*", b"", &bearer).status, send("*", b"", &bearer).json()), (201, whole.json()));
+    let again = send(&format!("{first}-{}", size - 1), &file[first..], &bearer);
+    assert_eq!((again.status, again.json()), (201, whole.json()));
+    assert_eq!((rows(&server, &who.mine, &who.assignment), files(world).len()), (1, 1));
+    // The first part begins a new upload under the name.
+    assert_eq!(send("0-9", &file[..10], &bearer).json()["upload"]["offset"], 10);
 }
 
 fn an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing(world: &World) {

@@ -2,7 +2,8 @@
 //! client whose connection breaks goes on from there.
 //!
 //! An upload is known by the caller and a name that the client chooses. Each part says its place in the file
-//! (`Content-Range`); a part without bytes asks how far the upload is. Uploads are kept in the memory of the process.
+//! (`Content-Range`); a part without bytes asks how far the upload is. Uploads are kept in the memory of the process,
+//! also complete ones: a client that has lost the answer to the last part gets it again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use ledger::fault::FaultCode;
-use ledger::file::storage::Arriving;
+use ledger::file::storage::{Arriving, Stored};
 use ledger::work::evidence;
 use serde::Deserialize;
 use serde_json::json;
@@ -25,24 +26,54 @@ use crate::http::files::{Files, answer, refuse, slot, too_large};
 use crate::http::places::{Holder, Place};
 use crate::http::state::AppState;
 use crate::http::transfer::Transfer;
-use crate::http::upload::created;
+use crate::http::upload::{created, linger};
 use crate::noun::assignment::Assignment;
 use crate::part::payload::key_of;
 
-/// How long an upload waits for its next part: one hour.
+/// How long an upload waits for its next part, and how long its last answer is kept: one hour.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
-/// The uploads that have begun and are not complete, by caller and name; none while a part of one arrives.
-pub(crate) type Begun = Mutex<HashMap<(Holder, String), Option<Partial>>>;
+/// The uploads that have begun, by caller and name.
+pub(crate) type Begun = Mutex<HashMap<(Holder, String), Upload>>;
+
+/// How far an upload is.
+pub(crate) enum Upload {
+    /// A part of it is arriving.
+    Arriving,
+    /// It waits for its next part.
+    Waiting(Box<Partial>),
+    /// It is complete, and evidence.
+    Complete(Complete),
+}
+
+impl Upload {
+    /// Returns when the upload has last changed; none while a part of it arrives.
+    fn touched(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Arriving => None,
+            Self::Waiting(partial) => Some(partial.touched),
+            Self::Complete(complete) => Some(complete.touched),
+        }
+    }
+}
 
 /// An upload of which a part has arrived.
 pub(crate) struct Partial {
     arriving: Arriving,
-    assignment: Option<i64>,
-    size: u64,
+    file: Wanted,
     touched: DateTime<Utc>,
     _place: Place<Holder>,
 }
+
+/// An upload whose last part has arrived.
+pub(crate) struct Complete {
+    file: Wanted,
+    kept: (i64, Stored),
+    touched: DateTime<Utc>,
+}
+
+/// What an upload is to become: the assignment that it belongs to, and its size.
+type Wanted = (Option<i64>, u64);
 
 /// The query parameters of a part.
 #[derive(Deserialize)]
@@ -112,22 +143,28 @@ async fn take(
     let name = (Holder::of(caller), wish.upload);
     let now = (files.services.clock)();
     forget_old(files, now).await;
+    let file = (assignment, range.size);
+    if let Some(answer) = repeated(files, &name, file, range.part) {
+        // The answer reaches a client only after it has sent its part.
+        linger(&mut payload).await;
+        return Ok(Came::Whole(answer));
+    }
     let Some((start, length)) = range.part else {
         return match begun(files).get(&name) {
-            Some(Some(partial)) => Ok(Came::So(partial.arriving.size(), partial.size)),
-            Some(None) => Err(busy()),
-            None => Ok(Came::So(0, range.size)),
+            Some(Upload::Waiting(partial)) => Ok(Came::So(partial.arriving.size(), partial.file.1)),
+            Some(Upload::Arriving) => Err(busy()),
+            Some(Upload::Complete(_)) | None => Ok(Came::So(0, range.size)),
         };
     };
     let _slot = slot(&files.uploads, caller)?;
     let begin = || {
         let arriving = files.services.storage.receive(&evidence::plain_name(&wish.name), files.most);
         let place = slot(&files.resumed, caller)?;
-        Ok::<_, Unserved>(Partial { arriving, assignment, size: range.size, touched: now, _place: place })
+        Ok::<_, Unserved>(Box::new(Partial { arriving, file, touched: now, _place: place }))
     };
     let (held, mut partial) = hold(files, name, begin)?;
     let offset = partial.arriving.size();
-    let received = if (partial.size, partial.assignment, offset) == (range.size, assignment, start) {
+    let received = if (partial.file, offset) == (file, start) {
         receive(&mut payload, &mut partial.arriving, start + length).await
     } else {
         Err(Broken::Client(elsewhere(offset)))
@@ -136,7 +173,10 @@ async fn take(
         Ok(()) if start + length == range.size => {
             let arrived = partial.arriving.finish().await?;
             let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
-            return Ok(Came::Whole(created(&kept)));
+            let answer = created(&kept);
+            let touched = (files.services.clock)();
+            held.leave(Upload::Complete(Complete { file, kept, touched }));
+            return Ok(Came::Whole(answer));
         }
         Err(Broken::Refused(why)) => {
             partial.arriving.abort().await;
@@ -147,9 +187,23 @@ async fn take(
     };
     // What has begun with a part that does not fit has no place.
     if partial.arriving.size() > 0 {
-        held.put_back(Partial { touched: (files.services.clock)(), ..partial });
+        partial.touched = (files.services.clock)();
+        held.leave(Upload::Waiting(partial));
     }
     so_far
+}
+
+/// Answers the question how far a complete upload is, and a repeated part of it, with the evidence that it has become.
+/// A client that has lost the answer would otherwise send the whole file again, and make it evidence twice. Only a
+/// first part that is not the whole file begins a new upload.
+fn repeated(files: &Files, name: &(Holder, String), file: Wanted, part: Option<(u64, u64)>) -> Option<HttpResponse> {
+    match begun(files).get(name) {
+        Some(Upload::Complete(complete)) if complete.file == file => {
+            let is_repeated = part.is_none_or(|(start, length)| start > 0 || length == file.1);
+            is_repeated.then(|| created(&complete.kept))
+        }
+        _ => None,
+    }
 }
 
 /// That a part of an upload is arriving. Dropped, also when the request is given up, the upload is over.
@@ -159,16 +213,16 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Lets the upload wait for its next part.
-    fn put_back(self, partial: Partial) {
-        begun(self.files).insert(self.name.clone(), Some(partial));
+    /// Leaves the upload as it is now.
+    fn leave(self, upload: Upload) {
+        begun(self.files).insert(self.name.clone(), upload);
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut uploads = begun(self.files);
-        if let Some(None) = uploads.get(&self.name) {
+        if let Some(Upload::Arriving) = uploads.get(&self.name) {
             uploads.remove(&self.name);
         }
     }
@@ -178,14 +232,18 @@ impl Drop for Held<'_> {
 fn hold(
     files: &Files,
     name: (Holder, String),
-    begin: impl FnOnce() -> Result<Partial, Unserved>,
-) -> Result<(Held<'_>, Partial), Unserved> {
+    begin: impl FnOnce() -> Result<Box<Partial>, Unserved>,
+) -> Result<(Held<'_>, Box<Partial>), Unserved> {
     let mut uploads = begun(files);
-    let partial = match uploads.get_mut(&name) {
-        Some(known) => known.take().ok_or_else(busy)?,
-        None => begin()?,
+    let partial = match uploads.remove(&name) {
+        Some(Upload::Waiting(partial)) => partial,
+        Some(Upload::Arriving) => {
+            uploads.insert(name, Upload::Arriving);
+            return Err(busy());
+        }
+        Some(Upload::Complete(_)) | None => begin()?,
     };
-    uploads.insert(name.clone(), None);
+    uploads.insert(name.clone(), Upload::Arriving);
     Ok((Held { files, name }, partial))
 }
 
@@ -215,16 +273,18 @@ async fn receive(payload: &mut web::Payload, arriving: &mut Arriving, end: u64) 
     Ok(())
 }
 
-/// Gives up the uploads that have waited too long for their next part.
+/// Gives up the uploads that have waited too long for their next part, and forgets the answers that are as old.
 async fn forget_old(files: &Files, now: DateTime<Utc>) {
-    let is_old = |partial: &Option<Partial>| partial.as_ref().is_some_and(|known| now - known.touched > PATIENCE);
-    let old: Vec<_> = begun(files).extract_if(|_, partial| is_old(partial)).map(|(_, partial)| partial).collect();
-    for partial in old.into_iter().flatten() {
-        partial.arriving.abort().await;
+    let is_old = |upload: &Upload| upload.touched().is_some_and(|touched| now - touched > PATIENCE);
+    let old: Vec<_> = begun(files).extract_if(|_, upload| is_old(upload)).map(|(_, upload)| upload).collect();
+    for upload in old {
+        if let Upload::Waiting(partial) = upload {
+            partial.arriving.abort().await;
+        }
     }
 }
 
-fn begun(files: &Files) -> MutexGuard<'_, HashMap<(Holder, String), Option<Partial>>> {
+fn begun(files: &Files) -> MutexGuard<'_, HashMap<(Holder, String), Upload>> {
     files.begun.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
