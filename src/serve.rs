@@ -24,7 +24,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
-use scheduler::{Context, Scheduler};
+use planner::Bilingual;
+use scheduler::{Context, Preview, Scheduler, Unwritten};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpSocket;
 use workbook::Imports;
@@ -330,11 +331,32 @@ fn reminding(context: &Arc<Context>) -> api::Reminding {
             let context = writing.clone();
             Box::pin(async move {
                 let at = (clock::now(), context.zone);
-                let written = context.writer.preview(&context.db, &mail, at).await?;
-                Some(api::MailText { subject: written.subject, text: written.text, html: written.html })
+                let written = context.writer.preview(&context.db, &mail, at).await.map_err(unwritable)?;
+                let text = |Preview { subject, text, html, .. }| api::MailText { subject, text, html };
+                Ok(written.map(text))
             })
         }),
     }
+}
+
+/// Says why a mail cannot be written, to whoever looks at it.
+fn unwritable(why: Unwritten) -> api::Unwritable {
+    let (zh, en) = match why {
+        Unwritten::Database(error) => return api::Unwritable::Ledger(error.into()),
+        Unwritten::Ledger(error) => return api::Unwritable::Ledger(error),
+        Unwritten::Unknown => (
+            "本版本没有这种邮件：它由其他版本写入，无法生成内容".to_owned(),
+            "this version has no mails of this kind: another version has queued it".to_owned(),
+        ),
+        Unwritten::Facts(error) => (
+            format!("邮件所存事由有误，无法生成内容：{error}"),
+            format!("what is stored with the mail cannot be read: {error}"),
+        ),
+        Unwritten::Template(error) => {
+            (format!("邮件模板有误，无法生成内容：{error:#}"), format!("the template of the mail failed: {error:#}"))
+        }
+    };
+    api::Unwritable::Mail(Bilingual::new(zh, en))
 }
 
 /// Builds the desk, and returns the function that adds its pages.

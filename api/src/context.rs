@@ -91,8 +91,17 @@ pub struct MailText {
     pub html: String,
 }
 
+/// Why a mail cannot be written.
+#[derive(Debug)]
+pub enum Unwritable {
+    /// The ledger could not be read.
+    Ledger(ledger::Error),
+    /// Something is wrong with the mail, or with the template of its kind.
+    Mail(Bilingual),
+}
+
 /// A mail on its way to be written; none where nothing is left to be said.
-pub type Previewing = BoxFuture<'static, Option<MailText>>;
+pub type Previewing = BoxFuture<'static, Result<Option<MailText>, Unwritable>>;
 
 /// Writes a mail of the outbox as it would be now, without links that act for its recipient and without secrets.
 pub type Preview = Arc<dyn Fn(mail::Model) -> Previewing + Send + Sync>;

@@ -22,7 +22,7 @@ mod part;
 pub use client::{Client, ImportPlace, Refusal, Session, Submitted, decoded};
 pub use context::{
     Explain, Explaining, JobRunning, JobSummary, Limits, MailText, Occurrences, Oidc, Options, Preview, Previewing,
-    Reminding, RunJob, Services, Simulate, Simulated, Simulating, Streams,
+    Reminding, RunJob, Services, Simulate, Simulated, Simulating, Streams, Unwritable,
 };
 pub use gate::Clock;
 pub use gate::lanes::Load;

@@ -25,7 +25,7 @@ pub use context::Context;
 pub use job::{Job, Report};
 pub use jobs::{JOBS, find, writer};
 pub use mail::post::{Post, PostError};
-pub use mail::{Links, Preview, Writer};
+pub use mail::{Links, Preview, Unwritten, Writer};
 pub use pattern::{Pattern, occurrences};
 pub use scheduler::{LastTick, Scheduler};
 pub use simulate::{Simulated, simulate};

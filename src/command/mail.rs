@@ -207,7 +207,7 @@ async fn list(db: &DatabaseConnection, settings: &Settings, state: Option<State>
     for mail in query.all(db).await? {
         // A mail gets its subject when it is written.
         let preview = context.writer.preview(db, &mail, (clock::now(), settings.zone())).await;
-        let preview = preview.filter(|_| mail.state != MailState::Cancelled);
+        let preview = preview.unwrap_or_default().filter(|_| mail.state != MailState::Cancelled);
         let (subject, reason) = preview
             .map_or_else(|| (mail.kind.clone(), mail.reason.clone()), |preview| (preview.subject, preview.reason));
         let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };

@@ -1,9 +1,10 @@
 //! Lists that administrators work with: accounts by name, address and place, and the outbox with what its mails say.
 
 use ledger::rule::name_order::name_order;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{Server, World, stories};
+use crate::support::{Server, World, block_on, stories};
 
 stories!(
     accounts_are_searched_and_ordered_as_far_as_their_data_are_known,
@@ -141,5 +142,16 @@ fn mails_are_searched_read_and_requeued_together(world: &World) {
     assert_eq!(again["errors"][1], json!({ "code": "WRONG_STATE", "path": ["input", "mailIds", "1"] }));
     let noted = nodes(&server, &admin, "auditEntries", "act objectId", "filter: { act: { eq: \"QUEUED\" } }");
     assert_eq!(noted.len(), 2, "{noted:?}");
+
+    // A mail that another version has queued cannot be written.
+    let key = ids[0].as_str().unwrap().strip_prefix("mail_").unwrap();
+    block_on(async {
+        let rename = format!("UPDATE mail SET kind = 'formerly' WHERE id = {key}");
+        world.db().await.execute_unprepared(&rename).await.unwrap();
+    });
+    let query = "query($id: ID!) { mailContent(mailId: $id) { subject } }";
+    let answer = server.ask_as(&admin, query, &json!({ "id": ids[0] })).json();
+    assert_eq!(answer["data"], json!({ "mailContent": null }), "{answer}");
+    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("本版本没有这种邮件"), "{answer}");
     assert!(world.done(&["audit", "verify"]).contains("全部相接"));
 }

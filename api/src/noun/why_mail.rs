@@ -7,9 +7,10 @@ use ledger::fault::{self, Fault, Thing};
 use ledger::keep::machine as keep;
 use ledger::people::policy::Act;
 use ledger::reminder::{self, Whom, describe, name_of};
+use planner::Bilingual;
 use sea_orm::EntityTrait;
 
-use crate::context::{MailText, Request, Simulated};
+use crate::context::{MailText, Request, Simulated, Unwritable};
 use crate::error::{Code, coded, masked};
 use crate::noun::job_report::JobDigestItem;
 use crate::noun::mail::Mail;
@@ -109,6 +110,24 @@ pub(crate) struct Simulation {
     digests: Vec<SimulatedDigest>,
 }
 
+/// Writes a mail that the caller may see; none where nothing is left to be said.
+async fn content(ctx: &Context<'_>, mail_id: &ID) -> async_graphql::Result<Option<MailContent>> {
+    let request = ctx.data::<Request>()?;
+    let Some(key) = key_of::<Mail>(mail_id) else { return Ok(None) };
+    let found = keep::mail_in_sight(&request.acting(), key).await.map_err(|failure| masked(&failure))?;
+    let Some(mail) = found.filter(|mail| mail.state != MailState::Cancelled) else { return Ok(None) };
+    let written = (request.reminding.preview)(mail).await.map_err(|why| match why {
+        Unwritable::Ledger(failure) => masked(&failure),
+        Unwritable::Mail(why) if request.principal().may(Act::KeepAccounts) => coded(Code::Internal, why),
+        // Only administrators can mend what is wrong.
+        Unwritable::Mail(_) => {
+            let (zh, en) = ("邮件内容无法生成，请告知系统管理员", "the mail cannot be written: tell an administrator");
+            coded(Code::Internal, Bilingual::new(zh, en))
+        }
+    })?;
+    Ok(written.map(|MailText { subject, text, html }| MailContent { subject, text, html }))
+}
+
 /// Queries on what is told to whom, and why.
 #[derive(Default)]
 pub(crate) struct WhyMailQuery;
@@ -117,18 +136,14 @@ pub(crate) struct WhyMailQuery;
 impl WhyMailQuery {
     /// Returns what a mail of the outbox says: written anew from what the ledger says now, because no mail is kept as
     /// it was sent. Links lead to pages that ask for signing in, and secrets are left out. Null for callers who may not
-    /// see the mail, for a mail that was cancelled, and where nothing is left to be said.
+    /// see the mail, for a mail that was cancelled, and where nothing is left to be said; with an error where it cannot
+    /// be written, which tells administrators what is wrong.
     async fn mail_content(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Global id of the mail.")] mail_id: ID,
-    ) -> async_graphql::Result<Option<MailContent>> {
-        let request = ctx.data::<Request>()?;
-        let Some(key) = key_of::<Mail>(&mail_id) else { return Ok(None) };
-        let found = keep::mail_in_sight(&request.acting(), key).await.map_err(|failure| masked(&failure))?;
-        let Some(mail) = found.filter(|mail| mail.state != MailState::Cancelled) else { return Ok(None) };
-        let written = (request.reminding.preview)(mail).await;
-        Ok(written.map(|MailText { subject, text, html }| MailContent { subject, text, html }))
+    ) -> Option<async_graphql::Result<MailContent>> {
+        content(ctx, &mail_id).await.transpose()
     }
 
     /// Says why a mail of the outbox is sent. For administrators; null for others, and if there is no such mail.

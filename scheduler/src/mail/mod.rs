@@ -163,15 +163,20 @@ pub(crate) struct Attached {
 
 /// Why a mail could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unwritten {
+pub enum Unwritten {
+    /// Its kind is none of this version.
     #[error("no kind of mail has this name")]
     Unknown,
+    /// The database did not answer.
     #[error("the database failed: {0}")]
     Database(#[from] sea_orm::DbErr),
+    /// What the mail is about could not be read.
     #[error("the ledger failed: {0}")]
     Ledger(#[from] ledger::Error),
+    /// What is stored with the mail is not as its kind has it.
     #[error("the facts of the mail cannot be read: {0}")]
     Facts(#[from] serde_json::Error),
+    /// The template of its kind cannot be filled in.
     #[error("a template failed: {0:#}")]
     Template(#[from] minijinja::Error),
 }
@@ -217,26 +222,25 @@ impl Writer {
         &self.links.key
     }
 
-    /// Returns a mail as it would be written now; none where nothing is left to be said, or its kind is unknown.
+    /// Returns a mail as it would be written now; none where nothing is left to be said.
+    ///
+    /// # Errors
+    ///
+    /// Says why the mail cannot be written, also in the log.
     pub async fn preview(
         &self,
         db: &DatabaseConnection,
         mail: &mail::Model,
         (now, zone): (DateTime<Utc>, Tz),
-    ) -> Option<Preview> {
+    ) -> Result<Option<Preview>, Unwritten> {
         let composed = async {
             let batch = Batch::read(db, std::iter::once(mail)).await?;
             self.compose(db, (mail, &batch), (now, zone), true).await
         };
-        match composed.await {
-            Ok(message) => {
-                message.map(|Message { subject, reason, text, html, .. }| Preview { subject, reason, text, html })
-            }
-            Err(error) => {
-                tracing::warn!(mail = mail.id, error = &error as &dyn std::error::Error, "a mail cannot be previewed");
-                None
-            }
-        }
+        let message = composed.await.inspect_err(|error| {
+            tracing::warn!(mail = mail.id, error = error as &dyn std::error::Error, "a mail cannot be previewed");
+        })?;
+        Ok(message.map(|Message { subject, reason, text, html, .. }| Preview { subject, reason, text, html }))
     }
 
     async fn compose(

@@ -92,7 +92,7 @@ impl World {
                             reminding: api::Reminding {
                                 simulate: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
                                 why_not: Arc::new(|_, _, _| Box::pin(async { Ok(Vec::new()) })),
-                                preview: Arc::new(|_| Box::pin(async { None })),
+                                preview: Arc::new(|_| Box::pin(async { Ok(None) })),
                             },
                             installation: api::Installation {
                                 examine: Arc::new(|| {
