@@ -80,7 +80,7 @@ doc: ## Build the API documentation of the code and print its path
 	cargo doc --workspace --no-deps --document-private-items
 	@echo "target/doc/rectify/index.html"
 
-assets: ## Fetch GraphiQL, React and ECharts from npm in the versions set in tests/renew-assets, and update their hashes
+assets: ## Fetch GraphiQL, its explorer, React and ECharts from npm in the versions set in tests/renew-assets, and update their hashes
 	tests/renew-assets
 
 advisories: ## Regenerate tests/advisories.txt from the RustSec database; ADVISORIES=FOLDER uses a clone of it

@@ -193,5 +193,5 @@ const fetcher = (operation, options) => {
   return meant?.operation === "subscription" ? watch(operation, headers) : ask(operation, { ...options, headers });
 };
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
-  React.createElement(GraphiQL, { fetcher, defaultTabs: tabs, defaultEditorToolsVisibility: false, shouldPersistHeaders: false, ...((id || linked) && { storage: forgetful }) })
+  React.createElement(GraphiQL, { fetcher, plugins: [GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false })], defaultTabs: tabs, defaultEditorToolsVisibility: false, shouldPersistHeaders: false, ...((id || linked) && { storage: forgetful }) })
 );

@@ -125,7 +125,7 @@ fn every_answer_tells_browsers_to_keep_to_themselves(world: &World) {
         // The page requests assets by versioned addresses, which browsers may cache.
         let page = server.get("/graphiql").body;
         let versioned = page.split('"').filter(|part| part.starts_with("/assets/")).collect::<Vec<_>>();
-        assert_eq!(versioned.len(), 7, "{versioned:?}");
+        assert_eq!(versioned.len(), 9, "{versioned:?}");
         for path in versioned {
             let kept = ask(&server.base, ("GET", path, &[], b"", 200));
             assert_eq!(kept["cache-control"], "public, max-age=31536000, immutable", "{path}");

@@ -17,6 +17,8 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("react-dom.js", SCRIPT, include_bytes!("../../assets/react-dom.production.min.js")),
     ("graphiql.js", SCRIPT, include_bytes!("../../assets/graphiql.min.js")),
     ("graphiql.css", STYLE, include_bytes!("../../assets/graphiql.min.css")),
+    ("explorer.js", SCRIPT, include_bytes!("../../assets/explorer.min.js")),
+    ("explorer.css", STYLE, include_bytes!("../../assets/explorer.min.css")),
     ("styles.js", SCRIPT, include_bytes!("../../assets/styles.js")),
     ("page.js", SCRIPT, include_bytes!("../../assets/page.js")),
     ("page.css", STYLE, include_bytes!("../../assets/page.css")),
