@@ -3,7 +3,21 @@
 # `set -euo pipefail`; it changes to the folder.
 rectify=$(realpath "${RECTIFY:-$(dirname "${BASH_SOURCE[0]}")/../target/debug/rectify}")
 programs=$(dirname "$(find /usr/lib/postgresql -name initdb | sort --version-sort | tail -n 1)")
+declare -A running=()
+writers=()
 folder=$(mktemp --directory)
+end_trial() {
+  local status=$? name
+  set +e
+  touch "$folder/stop"
+  kill "${writers[@]:-}" 2>/dev/null
+  if [ $status -ne 0 ]; then tail --lines 20 "$folder"/*.log; fi
+  for name in "${!running[@]}"; do signal KILL "$name"; done
+  if mountpoint --quiet "$folder/disk"; then umount --lazy "$folder/disk"; fi
+  rm --recursive --force "$folder"
+  exit $status
+}
+trap end_trial EXIT
 # PostgreSQL does not run as root.
 as=()
 if [ "$(id -u)" -eq 0 ]; then
@@ -14,7 +28,6 @@ cd "$folder"
 step() { printf '\n== %s\n' "$*"; }
 
 # start NAME COMMAND…: starts a process in a session of its own, so that all of it can be killed.
-declare -A running=()
 start() {
   local name=$1
   shift
@@ -28,23 +41,17 @@ members() {
   pgrep --session "${running[$1]}" || true
   if [ -e "$folder/$1/postmaster.pid" ]; then
     first=$(head -n 1 "$folder/$1/postmaster.pid")
-    echo "$first"
-    pgrep --parent "$first" || true
+    # The file of a server that was killed may name a process that has begun since.
+    if [ "$(readlink "/proc/$first/exe" 2>/dev/null)" = "$programs/postgres" ]; then
+      echo "$first"
+      pgrep --parent "$first" || true
+    fi
   fi
 }
 # signal SIGNAL NAME
 # shellcheck disable=SC2046 # one argument for each process
 signal() { kill "-$1" $(members "$2") 2>/dev/null || true; }
 is_gone() { [ -z "$(members "$1")" ]; }
-end_trial() {
-  local status=$? name
-  if [ $status -ne 0 ]; then tail --lines 20 "$folder"/*.log; fi
-  for name in "${!running[@]}"; do signal KILL "$name"; done
-  if mountpoint --quiet "$folder/disk"; then umount --lazy "$folder/disk"; fi
-  rm --recursive --force "$folder"
-  exit $status
-}
-trap end_trial EXIT
 # until_true SECONDS COMMAND…: waits until a command succeeds.
 until_true() {
   local left=$(($1 * 5))

@@ -31,6 +31,7 @@ const SAFE: &[&str] = &[
     "sslmode",
     "ssl-mode",
     "sslrootcert",
+    SESSIONS,
     "tls",
     "user",
     "virtual_hosted_style_request",

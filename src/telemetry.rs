@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use chrono::SecondsFormat;
 use serde_json::json;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -29,7 +30,7 @@ pub(crate) fn begin(settings: &Settings) -> Option<Traces> {
     let traces = Traces::begin(settings);
     let spans = traces.as_ref().map(|traces| {
         let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_location(false);
-        layer.with_threads(false).with_filter(EnvFilter::new(TRACED))
+        layer.with_threads(false).with_filter(EnvFilter::new(TRACED).and(filter_fn(is_span)))
     });
     let logs = if settings.logs_json() {
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the program has panicked")));
@@ -40,6 +41,11 @@ pub(crate) fn begin(settings: &Settings) -> Option<Traces> {
     // Tests start it several times in one process; the first subscriber stays.
     let _ = tracing_subscriber::registry().with(logs).with(spans).try_init();
     traces
+}
+
+/// Whether it is a span. What is logged in a span is not traced, because it may name people.
+fn is_span(what: &Metadata<'_>) -> bool {
+    what.is_span()
 }
 
 /// Returns the filter that the setting `log` describes; none if it is wrong. A word that is no level is not taken for a

@@ -3,11 +3,11 @@
 //! much as a small read.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::postgres::PgRow;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgRow};
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value};
@@ -52,11 +52,17 @@ pub struct Reader {
 /// Connections that stay with the reader. A connection that is dropped in the middle of a read is closed, so that the
 /// server cancels the read too.
 struct Kept {
-    idle: Mutex<Vec<PoolConnection<Postgres>>>,
+    idle: Mutex<Vec<Connected>>,
     places: Semaphore,
     /// How long a statement may take.
     time: Duration,
     sent: Sent,
+}
+
+/// A connection, and how the pool connected when it was opened.
+struct Connected {
+    connection: PoolConnection<Postgres>,
+    server: Arc<PgConnectOptions>,
 }
 
 impl Reader {
@@ -150,17 +156,22 @@ impl Kept {
     }
 
     async fn attempt(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
-        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.fresh(db).await?,
+        let server = db.get_postgres_connection_pool().connect_options();
+        let idle = self.idle.lock().ok().and_then(|mut idle| {
+            // Those to another server than the pool's present one are of no use: it is no longer the primary.
+            idle.retain(|kept| Arc::ptr_eq(&kept.server, &server));
+            idle.pop()
+        });
+        let mut connected = match idle {
+            Some(connected) => connected,
+            None => Connected { connection: self.fresh(db).await?, server },
         };
         let begun = Instant::now();
-        let row = query(asked)?.fetch_optional(&mut *connection).await;
+        let row = query(asked)?.fetch_optional(&mut *connected.connection).await;
         (self.sent)(&asked.sql, begun.elapsed());
         let row = row.map_err(failed)?;
         if let Ok(mut idle) = self.idle.lock() {
-            idle.push(connection);
+            idle.push(connected);
         }
         Ok(row)
     }

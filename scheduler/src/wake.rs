@@ -8,7 +8,7 @@ use std::time::Duration;
 use entity::schedule;
 use ledger::record::outbox;
 use ledger::record::queue::Queue;
-use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter};
 use tokio_util::sync::CancellationToken;
 
@@ -73,8 +73,8 @@ async fn deliver(context: &Context) -> Option<Duration> {
 pub(crate) struct Announced {
     queue: &'static Queue,
     db: DatabaseConnection,
-    /// On PostgreSQL, a connection of its own that listens; none until it is open.
-    listener: Option<PgListener>,
+    /// On PostgreSQL, a connection of its own that listens, and the server that it leads to; none until it is open.
+    listener: Option<(PgListener, Arc<PgConnectOptions>)>,
 }
 
 impl Announced {
@@ -87,33 +87,38 @@ impl Announced {
         if self.db.get_database_backend() != DbBackend::Postgres {
             return self.queue.queued.notified().await;
         }
-        let Some(listener) = &mut self.listener else {
-            match listen(&self.db, self.queue.channel).await {
-                Ok(listener) => self.listener = Some(listener),
-                Err(error) => {
-                    tracing::warn!(%error, "PostgreSQL cannot announce what is queued; the next attempt is soon");
+        loop {
+            let server = self.db.get_postgres_connection_pool().connect_options();
+            let Some((listener, _)) = self.listener.as_mut().filter(|(_, of)| Arc::ptr_eq(of, &server)) else {
+                match listen(&server, self.queue.channel).await {
+                    Ok(listener) => self.listener = Some((listener, server)),
+                    Err(error) => {
+                        tracing::warn!(%error, "PostgreSQL cannot announce what is queued; the next attempt is soon");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                return;
+            };
+            // In place of a listener that lost its connection, a new one is opened.
+            match tokio::time::timeout(PATIENCE, listener.try_recv()).await {
+                // Another server may have taken over from one that does not answer.
+                Err(_) => continue,
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => self.listener = None,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the connection on which PostgreSQL announces what is queued was lost");
+                    self.listener = None;
                     tokio::time::sleep(PAUSE).await;
                 }
             }
             return;
-        };
-        // In place of a listener that lost its connection, a new one is opened: another server may have taken over.
-        match listener.try_recv().await {
-            Ok(Some(_)) => {}
-            Ok(None) => self.listener = None,
-            Err(error) => {
-                tracing::warn!(%error, "the connection on which PostgreSQL announces what is queued was lost");
-                self.listener = None;
-                tokio::time::sleep(PAUSE).await;
-            }
         }
     }
 }
 
-/// Opens a connection that listens, beside those of the pool.
-async fn listen(db: &DatabaseConnection, channel: &str) -> Result<PgListener, sea_orm::sqlx::Error> {
-    let options = db.get_postgres_connection_pool().connect_options();
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with((*options).clone());
+/// Opens a connection to a server that listens, beside those of the pool.
+async fn listen(server: &PgConnectOptions, channel: &str) -> Result<PgListener, sea_orm::sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(server.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen(channel).await?;

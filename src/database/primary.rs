@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sea_orm::sqlx::{self, Connection, Row};
 use secrecy::SecretString;
 
+use crate::secret::Server;
 use crate::{Failure, secret};
 
 /// How long a server may take to answer a program that starts.
@@ -161,47 +162,53 @@ fn in_one(servers: &[PgConnectOptions], why: &[Away], password: Option<&SecretSt
         return away.why(password);
     }
     let each = servers.iter().zip(why).map(|(server, away)| {
-        let (host, port) = (server.get_host(), server.get_port());
-        format!("{host}:{port}: {}", away.why(password))
+        let (host, port) = (server.get_host().trim_matches(['[', ']']).to_owned(), server.get_port());
+        format!("{}: {}", Server { host, port }, away.why(password))
     });
     each.collect::<Vec<_>>().join("\n  ")
 }
 
-/// Opens a connection to the first of the servers that is a primary, and returns it with the server's place.
+/// Opens a connection to the server that first proves to be a primary, and returns it with the server's place. Fails
+/// with the reasons of all servers, in their order.
 async fn reach(servers: &[PgConnectOptions], patience: Duration) -> Result<(usize, PgConnection), Vec<Away>> {
+    let opening = servers.iter().enumerate();
+    let mut opening: FuturesUnordered<_> =
+        opening.map(async |(place, server)| (place, open(server, patience).await)).collect();
     let mut why = Vec::new();
-    for (place, reached) in join_all(servers.iter().map(|server| open(server, patience))).await.into_iter().enumerate()
-    {
+    while let Some((place, reached)) = opening.next().await {
         match reached {
             Ok(connection) => return Ok((place, connection)),
-            Err(away) => why.push(away),
+            Err(away) => why.push((place, away)),
         }
     }
-    Err(why)
+    why.sort_unstable_by_key(|(place, _)| *place);
+    Err(why.into_iter().map(|(_, away)| away).collect())
 }
 
 /// Opens a connection to a server.
 async fn open(server: &PgConnectOptions, patience: Duration) -> Result<PgConnection, Away> {
-    let (host, port) = (server.get_host(), server.get_port());
-    if server.get_socket().is_none()
-        && !host.starts_with('/')
-        && let Err(error) = tokio::net::lookup_host((host, port)).await
-    {
-        // Passing, because containers that start together learn each other's names late.
-        let zh = format!("没有名为 {host} 的主机，请检查地址或名称解析");
-        return Err(Away::passing(zh, "there is no such host; check the address or the resolution of names", error));
-    }
     let opening = async {
-        let mut connection = PgConnection::connect_with(server).await?;
-        admit(&mut connection).await?;
+        look_up(server).await?;
+        let mut connection = PgConnection::connect_with(server).await.map_err(|error| in_words(&error))?;
+        admit(&mut connection).await.map_err(|error| in_words(&error))?;
         Ok(connection)
     };
-    match tokio::time::timeout(patience, opening).await {
-        Ok(opened) => opened.map_err(|error| in_words(&error)),
-        Err(_) => {
-            Err(Away::passing(format!("{} 秒内没有应答", patience.as_secs()), "there was no answer in that time", ""))
-        }
+    tokio::time::timeout(patience, opening).await.unwrap_or_else(|_| {
+        Err(Away::passing(format!("{} 秒内没有应答", patience.as_secs()), "there was no answer in that time", ""))
+    })
+}
+
+/// Fails if a server's host has a name that is not known.
+async fn look_up(server: &PgConnectOptions) -> Result<(), Away> {
+    let host = server.get_host().trim_matches(['[', ']']);
+    if server.get_socket().is_some() || host.starts_with('/') {
+        return Ok(());
     }
+    tokio::net::lookup_host((host, server.get_port())).await.map(|_| ()).map_err(|error| {
+        // Passing, because containers that start together learn each other's names late.
+        let zh = format!("没有名为 {host} 的主机，请检查地址或名称解析");
+        Away::passing(zh, "there is no such host; check the address or the resolution of names", error)
+    })
 }
 
 /// Why a session is of no use.

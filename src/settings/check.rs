@@ -10,6 +10,7 @@ use url::Url;
 
 use super::fault::{Fault, Faults};
 use super::{Oidc, Settings, Storage};
+use crate::secret::Server;
 use crate::{Failure, secret, telemetry};
 
 /// Maximum number of connections to PostgreSQL: beyond it, a pool in front of the database serves better.
@@ -152,11 +153,16 @@ impl Settings {
                 continue;
             }
             let is_folder = name == "database" && host.starts_with('/');
+            let is_known = |host: &str| match host.split_once(',') {
+                Some(_) if name == "database" => host.split(',').all(|one| Server::parse(one.trim(), 1).is_some()),
+                _ => secret::host(host).is_some(),
+            };
             faults.unless(
-                host.is_empty() || is_folder || secret::host(host).is_some(),
+                host.is_empty() || is_folder || is_known(host),
                 &setting,
-                "应为主机名或 IP 地址，不含端口、用户和密码",
-                "must be a host name or an IP address, without port, user and password",
+                "应为主机名或 IP 地址，不含用户和密码；端口另有设置，几台数据库服务器可写作 one,two:5433",
+                "must be a host name or an IP address, without user and password; the port has a setting of its own; \
+                 several servers of a database are written as one,two:5433",
             );
             faults.unless(
                 !has_parts || !host.is_empty(),
@@ -276,10 +282,12 @@ impl Settings {
         faults.take(self.metrics_listen());
         faults.unless(
             self.traces_url.is_empty()
-                || secret::parsed(&self.traces_url).is_some_and(|url| ["http", "https"].contains(&url.scheme())),
+                || secret::parsed(&self.traces_url).is_some_and(|url| {
+                    ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
+                }),
             "traces_url",
-            "应为 http:// 或 https:// 地址，如 http://collector:4318/v1/traces",
-            "must be a URL such as http://collector:4318/v1/traces",
+            "应为 http:// 或 https:// 地址，不含用户和密码，如 http://collector:4318/v1/traces",
+            "must be a URL without user and password, such as http://collector:4318/v1/traces",
         );
         faults.unless(
             !self.open || self.opens(),

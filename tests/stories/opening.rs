@@ -243,6 +243,12 @@ fn the_server_that_can_be_written_to_is_found(world: &World) {
     let url = format!("{before}@127.0.0.1:{away},{server}/{name}?target_session_attrs=read-write");
     let found = run(world, &url, &["migrate"]);
     assert_eq!(found.code, 0, "{}", found.out);
+    let mut by_parts = world.program();
+    let (user, port) = (before.rsplit('/').next().unwrap(), server.rsplit_once(':').unwrap().1);
+    by_parts.env_remove("RECTIFY_DATABASE_URL").env("RECTIFY_DATABASE_HOST", format!("[::1]:{away},127.0.0.1"));
+    by_parts.env("RECTIFY_DATABASE_PORT", port).env("RECTIFY_DATABASE_NAME", name).env("RECTIFY_DATABASE_USER", user);
+    let found = by_parts.args(["region", "list"]).output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     // Every server that cannot be used is named with its reason.
     let none = run(world, &format!("{before}@127.0.0.1:{away},nowhere.invalid:5433/{name}"), &["job", "list"]);
     assert!(none.code == 1 && none.out.contains(&format!("127.0.0.1:{away}: 没有连上")), "{}", none.out);

@@ -17,18 +17,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn an_act_its_statements_and_its_mail_are_one_trace(world: &World) {
     let (collector, smtp) = (Receiver::start("{}"), Smtp::start());
     world.done(&["demo"]);
+    let office = ["account", "create", "office@city.example", "--role", "city-office", "--region", "990100"];
+    world.done(&[&office[..], &["--no-password"]].concat());
+    let token = world.done(&["token", "create", "office@city.example"]).trim().to_owned();
     let server = world.serve_with_scheduler(&[
         ("RECTIFY_TRACES_URL", &collector.url),
         ("RECTIFY_MAIL_URL", &smtp.url),
+        // Only a trusted proxy may name a trace.
+        ("RECTIFY_PROXIES", "127.0.0.1"),
         // How often the exporter sends, in milliseconds.
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
     ]);
     let open = "{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id } } }";
-    let id = server.data(open, &json!({}))["assignments"]["nodes"][0]["id"].clone();
+    let id = server.data_as(&token, open, &json!({}))["assignments"]["nodes"][0]["id"].clone();
     let urge = "mutation ($id: ID!) { issueSupervision(input: {assignmentId: $id, kind: URGE, reason: \"保密的话\"}) \
                 { errors { message } } }";
-    let trace = format!("00-{TRACE}-00f067aa0ba902b7-01");
-    let answer = server.ask(&json!({"query": urge, "variables": {"id": id}}), &[("traceparent", &trace)]);
+    let (trace, bearer) = (format!("00-{TRACE}-00f067aa0ba902b7-01"), format!("Bearer {token}"));
+    let headers = [("traceparent", trace.as_str()), ("authorization", &bearer)];
+    let answer = server.ask(&json!({"query": urge, "variables": {"id": id}}), &headers);
     assert_eq!(answer.json()["data"]["issueSupervision"]["errors"], json!([]), "{}", answer.body);
 
     let mut spans: Vec<Value> = Vec::new();

@@ -43,7 +43,7 @@ use crate::part::payload::watch_denials;
 /// lost track of it.
 const STATEMENT_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long after the time of an operation a mutation may still give its answer.
+/// How long after the time of an operation each of its mutations may still take.
 const PAYLOAD_MARGIN: Duration = Duration::from_secs(1);
 
 /// Answers GraphQL requests.
@@ -245,17 +245,8 @@ impl Engine {
         let place = self.credentials.enter(caller.address, self.limits.time).await?;
         let (engine, caller) = (self.clone(), caller.clone());
         let carried_out = tokio::spawn(async move {
-            let time = engine.time(&ready);
-            let check = async {
-                // Only what a payload reads besides makes such an operation dear.
-                let _place = match ready.lane {
-                    Lane::Cheap => None,
-                    Lane::Dear => Some(engine.lanes.enter(ready.lane, engine.limits.time).await?),
-                };
-                let carried_out = engine.carry_out(ready, &caller).instrument(caller.span());
-                engine.within(time, carried_out).await?
-            };
-            place.carry_out(check).await
+            let check = engine.in_time(engine.carry_out(ready, &caller).instrument(caller.span()));
+            place.carry_out(check).await?
         });
         carried_out.await.map_err(|error| failed(&error))?
     }
@@ -269,10 +260,14 @@ impl Engine {
         tokio::time::timeout(time, awaited).await.map_err(|_| self.timed_out())
     }
 
-    /// Returns how long an operation may take until it is refused as a whole. A mutation has a moment more than its
-    /// payloads may read, so that reading which takes too long does not hide that the mutation was carried out.
+    /// Returns how long an operation may take until it is refused as a whole. A mutation has a moment more for each of
+    /// its acts than its payloads may read, so that reading which takes too long does not hide what was carried out.
     fn time(&self, ready: &Ready) -> Duration {
-        if ready.changes() { self.limits.time + PAYLOAD_MARGIN } else { self.limits.time }
+        if !ready.changes() {
+            return self.limits.time;
+        }
+        let mutations = ready.document.operation.as_ref().map_or(1, |operation| operation.roots.len());
+        self.limits.time + PAYLOAD_MARGIN * u32::try_from(mutations).unwrap_or(u32::MAX)
     }
 
     fn timed_out(&self) -> Refused {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::iter::repeat_n;
 
-use crate::graphql::limits::string;
+use crate::graphql::limits::Strings;
 
 /// Replaces the escapes by the characters that they stand for. The tokens after a string keep their line and column. An
 /// escape that stands for no character is left for the parser to refuse.
@@ -13,11 +13,11 @@ pub(crate) fn resolve(document: &str) -> Cow<'_, str> {
         return Cow::Borrowed(document);
     }
     let mut resolved = String::with_capacity(document.len());
-    let mut rest = document;
+    let (mut rest, mut strings) = (document, Strings::default());
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
             '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-            '"' => string(rest),
+            '"' => strings.length(rest),
             _ => letter.len_utf8(),
         };
         let (token, after) = rest.split_at(length);

@@ -98,6 +98,16 @@ pub(crate) fn one_by_one() -> Refused {
     )
 }
 
+/// The refusal to read in an operation on secrets: reading would hold its place in their queue, and tell by its time
+/// how the secret was checked.
+fn read_apart() -> Refused {
+    Refused::new(
+        Code::ValidationFailed,
+        "登录、口令等操作不能同时用 query 读取，请另发查询",
+        "an operation on secrets, such as signing in, cannot read `query`: send a query of its own",
+    )
+}
+
 impl Limits {
     /// Refuses the text of a document with too many tokens, or with brackets that are nested too deeply for the parser.
     pub(crate) fn check_text(&self, text: &str) -> Result<(), Refused> {
@@ -134,6 +144,9 @@ impl Limits {
             }
             if operation.node.ty == OperationType::Mutation && size.credentials > 1 {
                 return Err(one_by_one());
+            }
+            if operation.node.ty == OperationType::Mutation && size.credentials > 0 && size.reads > 0 {
+                return Err(read_apart());
             }
             let counted = [
                 (size.depth, self.depth, "嵌套层数", "nesting depth of fields"),
@@ -306,6 +319,7 @@ fn measure<'d>(
 /// comments and commas do not count.
 fn tokens(text: &str) -> (usize, usize) {
     let (mut count, mut open, mut deepest) = (0, 0_usize, 0);
+    let mut strings = Strings::default();
     let mut rest = text.trim_start_matches(is_blank);
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
@@ -322,7 +336,7 @@ fn tokens(text: &str) -> (usize, usize) {
                 open = open.saturating_sub(1);
                 1
             }
-            '"' => string(rest),
+            '"' => strings.length(rest),
             'a'..='z' | 'A'..='Z' | '_' | '0'..='9' | '-' => {
                 let word = |other: char| other.is_ascii_alphanumeric() || "_.+-".contains(other);
                 1 + rest[1..].find(|other| !word(other)).unwrap_or(rest.len() - 1)
@@ -340,9 +354,29 @@ fn is_blank(letter: char) -> bool {
     letter.is_whitespace() || letter == ',' || letter == '\u{feff}'
 }
 
-/// Returns the length in bytes of the string literal that a text begins with.
-pub(crate) fn string(text: &str) -> usize {
-    let (fence, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
+/// Measures the string literals of a document, from its beginning to its end.
+#[derive(Default)]
+pub(crate) struct Strings {
+    /// Whether three quotes were found that are never closed. Then no later ones are, and looking for their end again
+    /// would take time that grows with the square of the text.
+    is_open: bool,
+}
+
+impl Strings {
+    /// Returns the length in bytes of the string literal that the rest of the document begins with.
+    pub(crate) fn length(&mut self, rest: &str) -> usize {
+        if !rest.starts_with("\"\"\"") {
+            return closed(rest, "\"", "\\").unwrap_or(rest.len());
+        }
+        let length = if self.is_open { None } else { closed(rest, "\"\"\"", "\\\"\"\"") };
+        self.is_open |= length.is_none();
+        // Three quotes that are never closed are an empty string, followed by the start of another one.
+        length.unwrap_or(2)
+    }
+}
+
+/// Returns the length of the string literal that a text begins with, between two fences; none if it is never closed.
+fn closed(text: &str, fence: &str, escape: &str) -> Option<usize> {
     let mut at = fence.len();
     while at < text.len() {
         let rest = &text[at..];
@@ -351,13 +385,12 @@ pub(crate) fn string(text: &str) -> usize {
             // The character after a single backslash is part of the escape.
             at += if escape.len() == 1 { text[at..].chars().next().map_or(0, char::len_utf8) } else { 0 };
         } else if rest.starts_with(fence) {
-            return at + fence.len();
+            return Some(at + fence.len());
         } else {
             at += rest.chars().next().map_or(1, char::len_utf8);
         }
     }
-    // Three quotes that are never closed are an empty string, followed by the start of another one.
-    if fence.len() == 3 { 2 } else { text.len() }
+    None
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Type, VariableDefinition};
 use async_graphql::{Name, Positioned, Value};
 
-use crate::graphql::limits::string;
+use crate::graphql::limits::Strings;
 use crate::graphql::position;
 use crate::graphql::types::Types;
 
@@ -32,11 +32,11 @@ pub(crate) fn lift(document: &str) -> Option<Lifted> {
         return None;
     }
     let mut lifted = Lifted { text: String::with_capacity(document.len()), values: Vec::new() };
-    let (mut depth, mut rest) = (0_usize, document);
+    let (mut depth, mut rest, mut strings) = (0_usize, document, Strings::default());
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
             '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-            '"' => string(rest),
+            '"' => strings.length(rest),
             'a'..='z' | 'A'..='Z' | '_' | '0'..='9' | '-' => {
                 let is_part = |other: char| other.is_ascii_alphanumeric() || "_.+-".contains(other);
                 rest.find(|other| !is_part(other)).unwrap_or(rest.len())

@@ -57,6 +57,9 @@ pub async fn observe(
     request.extensions_mut().insert(noted.clone());
     let observing = request.app_data::<web::Data<Observing>>();
     let logs = observing.is_some_and(|observing| observing.logs);
+    // Only a trusted proxy may say to which trace a request belongs.
+    let is_proxied =
+        observing.zip(request.peer_addr()).is_some_and(|(known, peer)| request::is_proxy(peer.ip(), &known.proxies));
     let address = observing
         .filter(|_| logs)
         .and_then(|known| request::address(request.request(), &known.proxies, &known.proxy_header));
@@ -71,7 +74,7 @@ pub async fn observe(
         logs,
         noted,
     };
-    let span = traced(&line, request.headers());
+    let span = traced(&line, request.headers(), is_proxied);
     let mut answered = match next.call(request).instrument(span.clone()).await {
         Ok(answered) => answered,
         Err(error) => {
@@ -89,8 +92,9 @@ pub async fn observe(
     Ok(answered.map_body(|_, body| Watched { body: Box::pin(body), line }))
 }
 
-/// Returns the span of a request, for traces alone. It continues the trace that the request names.
-fn traced(line: &Line, headers: &HeaderMap) -> Span {
+/// Returns the span of a request, for traces alone. It continues the trace that the request names if a trusted proxy
+/// has forwarded it.
+fn traced(line: &Line, headers: &HeaderMap, is_proxied: bool) -> Span {
     let span = tracing::trace_span!(
         target: "trace",
         "http",
@@ -101,7 +105,7 @@ fn traced(line: &Line, headers: &HeaderMap) -> Span {
         http.response.status_code = Empty,
         id = line.noted.id,
     );
-    if let Some(trace) = headers.get(trace::HEADER).and_then(|trace| trace.to_str().ok()) {
+    if is_proxied && let Some(trace) = headers.get(trace::HEADER).and_then(|trace| trace.to_str().ok()) {
         trace::continue_in(&span, trace);
     }
     span

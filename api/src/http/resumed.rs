@@ -26,7 +26,7 @@ use crate::http::files::{Files, answer, refuse, slot, too_large};
 use crate::http::places::{Holder, Place};
 use crate::http::state::AppState;
 use crate::http::transfer::Transfer;
-use crate::http::upload::{created, linger};
+use crate::http::upload::created;
 use crate::noun::assignment::Assignment;
 use crate::part::payload::key_of;
 
@@ -72,8 +72,15 @@ pub(crate) struct Complete {
     touched: DateTime<Utc>,
 }
 
-/// What an upload is to become: the assignment that it belongs to, and its size.
-type Wanted = (Option<i64>, u64);
+/// What an upload is to become.
+#[derive(Clone, PartialEq, Eq)]
+struct Wanted {
+    /// The assignment that it belongs to.
+    assignment: Option<i64>,
+    /// The name of the file.
+    name: String,
+    size: u64,
+}
 
 /// The query parameters of a part.
 #[derive(Deserialize)]
@@ -143,28 +150,31 @@ async fn take(
     let name = (Holder::of(caller), wish.upload);
     let now = (files.services.clock)();
     forget_old(files, now).await;
-    let file = (assignment, range.size);
-    if let Some(answer) = repeated(files, &name, file, range.part) {
+    let file = Wanted { assignment, name: evidence::plain_name(&wish.name), size: range.size };
+    if let Some(answer) = repeated(files, &name, &file, range.part) {
         // The answer reaches a client only after it has sent its part.
-        linger(&mut payload).await;
+        if let Some((_, length)) = range.part {
+            let _slot = slot(&files.uploads, caller)?;
+            pass_over(&mut payload, length).await?;
+        }
         return Ok(Came::Whole(answer));
     }
     let Some((start, length)) = range.part else {
         return match begun(files).get(&name) {
-            Some(Upload::Waiting(partial)) => Ok(Came::So(partial.arriving.size(), partial.file.1)),
+            Some(Upload::Waiting(partial)) => Ok(Came::So(partial.arriving.size(), partial.file.size)),
             Some(Upload::Arriving) => Err(busy()),
             Some(Upload::Complete(_)) | None => Ok(Came::So(0, range.size)),
         };
     };
     let _slot = slot(&files.uploads, caller)?;
     let begin = || {
-        let arriving = files.services.storage.receive(&evidence::plain_name(&wish.name), files.most);
+        let arriving = files.services.storage.receive(&file.name, files.most);
         let place = slot(&files.resumed, caller)?;
-        Ok::<_, Unserved>(Box::new(Partial { arriving, file, touched: now, _place: place }))
+        Ok::<_, Unserved>(Box::new(Partial { arriving, file: file.clone(), touched: now, _place: place }))
     };
     let (held, mut partial) = hold(files, name, begin)?;
     let offset = partial.arriving.size();
-    let received = if (partial.file, offset) == (file, start) {
+    let received = if partial.file == file && offset == start {
         receive(&mut payload, &mut partial.arriving, start + length).await
     } else {
         Err(Broken::Client(elsewhere(offset)))
@@ -196,10 +206,10 @@ async fn take(
 /// Answers the question how far a complete upload is, and a repeated part of it, with the evidence that it has become.
 /// A client that has lost the answer would otherwise send the whole file again, and make it evidence twice. Only a
 /// first part that is not the whole file begins a new upload.
-fn repeated(files: &Files, name: &(Holder, String), file: Wanted, part: Option<(u64, u64)>) -> Option<HttpResponse> {
+fn repeated(files: &Files, name: &(Holder, String), file: &Wanted, part: Option<(u64, u64)>) -> Option<HttpResponse> {
     match begun(files).get(name) {
-        Some(Upload::Complete(complete)) if complete.file == file => {
-            let is_repeated = part.is_none_or(|(start, length)| start > 0 || length == file.1);
+        Some(Upload::Complete(complete)) if complete.file == *file => {
+            let is_repeated = part.is_none_or(|(start, length)| start > 0 || length == file.size);
             is_repeated.then(|| created(&complete.kept))
         }
         _ => None,
@@ -241,7 +251,14 @@ fn hold(
             uploads.insert(name, Upload::Arriving);
             return Err(busy());
         }
-        Some(Upload::Complete(_)) | None => begin()?,
+        complete => match begin() {
+            Ok(partial) => partial,
+            Err(refused) => {
+                // What is complete is still answered.
+                uploads.extend(complete.map(|complete| (name, complete)));
+                return Err(refused);
+            }
+        },
     };
     uploads.insert(name.clone(), Upload::Arriving);
     Ok((Held { files, name }, partial))
@@ -269,6 +286,18 @@ async fn receive(payload: &mut web::Payload, arriving: &mut Arriving, end: u64) 
             }
             _ => return Err(Broken::Client(Unserved::malformed("这一部分没有传完", "the part is incomplete"))),
         }
+    }
+    Ok(())
+}
+
+/// Reads a part that is not needed, up to its length, under the rules for one that is.
+async fn pass_over(payload: &mut web::Payload, length: u64) -> Result<(), Unserved> {
+    let (mut transfer, mut read) = (Transfer::begin(), 0);
+    while read < length
+        && let Some(Ok(chunk)) = transfer.wait(payload.next()).await?
+    {
+        transfer.count(chunk.len());
+        read += chunk.len() as u64;
     }
     Ok(())
 }

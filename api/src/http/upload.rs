@@ -194,7 +194,7 @@ async fn store<E>(
 }
 
 /// Reads and discards more of a body that is not needed, within the bounds of `LINGER`.
-pub(crate) async fn linger<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
+async fn linger<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
     let (most, time) = LINGER;
     let mut read = 0;
     let rest = async {
