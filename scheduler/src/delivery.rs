@@ -15,7 +15,7 @@ use ledger::record::delivery::{self, Claimed, Fate, Recipients};
 use ledger::record::{outage, trace};
 use ledger::reminder::{Rules, kind_of};
 use ledger::rule::calendar;
-use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -31,7 +31,8 @@ const FIRST: usize = 4;
 /// How long a batch may take to be sent, so that a notice which is queued meanwhile waits no longer. The next batches
 /// are smaller or larger accordingly.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many more mails are written at a time than connections send.
+/// How many more mails are written or recorded at a time than connections send. A kill repeats what a server accepted
+/// and the outbox has not recorded, so this is few.
 const AHEAD: usize = 2;
 /// How often a run renews its lease, well within [`delivery::LEASE`].
 const RENEWAL: Duration = Duration::from_secs(5);
@@ -136,6 +137,8 @@ type Work = (Claimed, Arc<Batch>);
 type Claim = (Vec<Claimed>, Arc<Batch>);
 /// What became of a mail.
 type Outcome = (Claimed, Fate);
+/// An outcome that is to be recorded, and whom to tell that it is.
+type Report = (Outcome, oneshot::Sender<()>);
 
 /// One run.
 struct Run<'a> {
@@ -203,7 +206,7 @@ impl<'a> Run<'a> {
     async fn go(&self) -> Result<()> {
         let (to_hand_out, claims) = mpsc::channel::<Claim>(1);
         let (to_send, queue) = mpsc::channel::<Work>(1);
-        let (done, outcomes) = mpsc::unbounded_channel::<Outcome>();
+        let (done, outcomes) = mpsc::unbounded_channel::<Report>();
         let queue = tokio::sync::Mutex::new(queue);
         let writers = self.context.post.connections() + AHEAD;
         let sending = join_all((0..writers).map(|_| self.send_all(&queue, done.clone())));
@@ -259,7 +262,7 @@ impl<'a> Run<'a> {
     }
 
     /// Claims mails in batches and hands each on.
-    async fn claim_all(&self, to_hand_out: mpsc::Sender<Claim>, done: mpsc::UnboundedSender<Outcome>) {
+    async fn claim_all(&self, to_hand_out: mpsc::Sender<Claim>, done: mpsc::UnboundedSender<Report>) {
         while !self.is_over() {
             // The next batch is claimed when the one before begins to be sent, and not earlier.
             let Ok(room) = to_hand_out.reserve().await else { return };
@@ -278,7 +281,7 @@ impl<'a> Run<'a> {
                 Ok(batch) => room.send((claimed, Arc::new(batch))),
                 Err(error) => {
                     for claimed in claimed {
-                        let _ = done.send((claimed, Fate::Waits));
+                        let _ = done.send(((claimed, Fate::Waits), oneshot::channel().0));
                     }
                     return self.fail(error);
                 }
@@ -305,8 +308,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes mails and sends them, one after the other.
-    async fn send_all(&self, queue: &tokio::sync::Mutex<mpsc::Receiver<Work>>, done: mpsc::UnboundedSender<Outcome>) {
+    /// Takes mails and sends them, one after the other, each after the outcome of the one before is recorded.
+    async fn send_all(&self, queue: &tokio::sync::Mutex<mpsc::Receiver<Work>>, done: mpsc::UnboundedSender<Report>) {
         loop {
             let work = queue.lock().await.recv().await;
             let Some((claimed, batch)) = work else { return };
@@ -321,7 +324,10 @@ impl<'a> Run<'a> {
                     Fate::Waits
                 }
             };
-            let _ = done.send((claimed, fate));
+            let (tell, is_recorded) = oneshot::channel();
+            // Neither fails while the run goes on: outcomes are recorded until the last writer is done.
+            let _ = done.send(((claimed, fate), tell));
+            let _ = is_recorded.await;
         }
     }
 
@@ -433,11 +439,12 @@ impl<'a> Run<'a> {
     }
 
     /// Records what became of mails, as it is known.
-    async fn settle_all(&self, mut outcomes: mpsc::UnboundedReceiver<Outcome>) {
+    async fn settle_all(&self, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut batch = Vec::new();
-        while outcomes.recv_many(&mut batch, BATCH).await > 0 {
-            self.settle(&batch).await;
-            for (claimed, fate) in batch.drain(..) {
+        while reports.recv_many(&mut batch, BATCH).await > 0 {
+            let (outcomes, waiting): (Vec<Outcome>, Vec<_>) = batch.drain(..).unzip();
+            self.settle(&outcomes).await;
+            for (claimed, fate) in outcomes {
                 self.held().remove(&claimed.mail.id);
                 let count = match fate {
                     Fate::Sent(_) => &self.sent,
@@ -446,6 +453,9 @@ impl<'a> Run<'a> {
                     Fate::Waits | Fate::HeldUntil(_) | Fate::WaitsBehind(_) => continue,
                 };
                 count.fetch_add(1, Ordering::Relaxed);
+            }
+            for tell in waiting {
+                let _ = tell.send(());
             }
         }
     }
