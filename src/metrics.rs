@@ -54,6 +54,10 @@ static WEBHOOKS: LazyLock<IntGauge> = LazyLock::new(|| {
     let help = "Receivers of messages to other systems that fail, or were disabled for it.";
     register_int_gauge!("rectify_webhooks_failing", help).expect("valid")
 });
+static STANDBYS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let help = "Whether reads use a standby of the database (1) or not (0): it lags, or cannot be reached.";
+    register_int_gauge_vec!("rectify_database_standby_used", help, &["server"]).expect("valid")
+});
 static UNINDEXED: LazyLock<IntGauge> = LazyLock::new(|| {
     let help = "Texts that wait to be indexed for searches; the scheduler does so at each tick.";
     register_int_gauge!("rectify_search_unindexed_texts", help).expect("valid")
@@ -82,6 +86,15 @@ static BUILD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let help = "Version of the program; always 1.";
     register_int_gauge_vec!("rectify_build_info", help, &["version"]).expect("valid")
 });
+
+/// Notes whether reads use a standby of the database; none if the server is no standby.
+pub(crate) fn standby(server: &str, is_used: Option<bool>) {
+    match is_used {
+        Some(is_used) => STANDBYS.with_label_values(&[server]).set(is_used.into()),
+        // It may never have been one.
+        None => drop(STANDBYS.remove_label_values(&[server])),
+    }
+}
 
 /// Counts a statement that was sent to the database.
 pub(crate) fn statement(elapsed: Duration) {

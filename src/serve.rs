@@ -184,9 +184,11 @@ fn listen(
     link_key: &LinkKey,
     jobs: Arc<Context>,
 ) -> Result<(Server, Connections), Failure> {
+    let replicas = database::open_replicas(settings, &jobs.db)?;
     let services = Services {
         db: jobs.db.clone(),
         readers: database::readers(&jobs.db, settings),
+        replicas,
         sent: database::sent,
         public_url: settings.public_url().trim_end_matches('/').to_owned(),
         zone: settings.zone(),

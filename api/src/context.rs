@@ -18,7 +18,7 @@ use ledger::record::audit::By;
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::{Plan, Timing, Whom, WhyNot};
 use ledger::work::Acting;
-use planner::{Bilingual, Finish, Lane, Reader};
+use planner::{Bilingual, Finish, Freshness, Lane, Reader, Replica};
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use url::Url;
@@ -125,6 +125,8 @@ pub struct Services {
     pub db: DatabaseConnection,
     /// How many statements that read run at once; on PostgreSQL, so many connections are kept for them.
     pub readers: usize,
+    /// The standbys that reads may use.
+    pub replicas: Vec<Replica>,
     /// Called with each statement that a kept connection has sent, and the time that it took.
     pub sent: fn(&str, Duration),
     /// The public address of this program, without a trailing slash.
@@ -350,6 +352,8 @@ pub(crate) struct Request {
     pub(crate) reader: Arc<Reader>,
     /// How much the operation asks of the database.
     pub(crate) lane: Lane,
+    /// How fresh its reads are.
+    pub(crate) shows: Freshness,
     /// The values that only the program can compute, by their names.
     pub(crate) finishers: &'static [(&'static str, Finishing)],
     pub(crate) link_key: LinkKey,

@@ -35,6 +35,9 @@ pub struct Model {
     pub is_limited: bool,
     /// Whether it only opens the calendar of the account's deadlines.
     pub is_calendar: bool,
+    /// Position in PostgreSQL's log up to which it has written, as bytes from the beginning; null where it has not
+    /// written or no read uses a standby.
+    pub written_to: Option<i64>,
 }
 
 /// Whether a row is a session or a token.

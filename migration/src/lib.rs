@@ -52,6 +52,7 @@ mod m20261129_000031_backups;
 mod m20261130_000032_search_counts;
 mod m20261130_000033_mail_item_indexes;
 mod m20261130_000034_mail_trace;
+mod m20261130_000035_session_writes;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -119,6 +120,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000032_search_counts::Migration),
             Box::new(m20261130_000033_mail_item_indexes::Migration),
             Box::new(m20261130_000034_mail_trace::Migration),
+            Box::new(m20261130_000035_session_writes::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 //! much as a small read.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,12 +42,33 @@ pub enum Lane {
     Dear,
 }
 
+/// What a read must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// All that is committed.
+    Latest,
+    /// At least what was committed up to this position of PostgreSQL's log, in bytes from its beginning.
+    Since(i64),
+}
+
+/// A standby of a PostgreSQL database that reads may use.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    /// The connections to it.
+    pub db: DatabaseConnection,
+    /// The position up to which it has the log, in bytes from the beginning; negative while no read may use it.
+    pub replayed: Arc<AtomicI64>,
+}
+
 /// Runs planned statements, and the few others that a read begins with.
 pub struct Reader {
     db: DatabaseConnection,
     /// The places for dear reads.
     dear: Semaphore,
     kept: Option<Kept>,
+    replicas: Vec<(Replica, Kept)>,
+    /// The replica that is asked next.
+    turn: AtomicUsize,
 }
 
 /// Connections that stay with the reader. A connection that is dropped in the middle of a read is closed, so that the
@@ -68,12 +90,12 @@ struct Connected {
 impl Reader {
     /// Makes a reader that keeps up to `most` connections of the pool; the others remain for writes. With 0, and on
     /// SQLite, it keeps none. On them, a statement may take `time`; `sent` is called for each. Dear reads use at most
-    /// `most - 1` connections at once, so that a cheap one finds one.
-    pub fn new(db: DatabaseConnection, most: usize, time: Duration, sent: Sent) -> Self {
+    /// `most - 1` connections at once, so that a cheap one finds one. It keeps as many to each of the `replicas`.
+    pub fn new(db: DatabaseConnection, replicas: Vec<Replica>, most: usize, time: Duration, sent: Sent) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
-        let (idle, places) = (Mutex::new(Vec::with_capacity(most)), Semaphore::new(most));
-        let kept = keeps.then_some(Kept { idle, places, time, sent });
-        Self { db, dear: Semaphore::new(dear_places(most)), kept }
+        let kept = keeps.then(|| Kept::new(most, time, sent));
+        let replicas = replicas.into_iter().map(|replica| (replica, Kept::new(most, time, sent))).collect();
+        Self { db, dear: Semaphore::new(dear_places(most)), kept, replicas, turn: AtomicUsize::new(0) }
     }
 
     /// Returns the kind of database.
@@ -81,16 +103,21 @@ impl Reader {
         self.db.get_database_backend()
     }
 
-    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. `finisher`
-    /// computes the values that the database cannot.
-    pub async fn read(&self, statement: Statement, lane: Lane, finisher: &dyn Finisher) -> Result<String, DbErr> {
+    /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. It runs on a
+    /// replica where one is as fresh as the read `shows`. `finisher` computes the values that the database cannot.
+    pub async fn read(
+        &self,
+        statement: Statement,
+        (lane, shows): (Lane, Freshness),
+        finisher: &dyn Finisher,
+    ) -> Result<String, DbErr> {
         let Statement { asked, finishes, searches } = statement;
         let _place = match lane {
             Lane::Cheap => None,
             Lane::Dear => Some(place(&self.dear).await?),
         };
-        let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches).await? };
-        let data = self.data(asked).await?.unwrap_or_else(|| "null".to_owned());
+        let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches, shows).await? };
+        let data = self.data(asked, shows).await?.unwrap_or_else(|| "null".to_owned());
         if finishes.is_empty() {
             return Ok(data);
         }
@@ -102,23 +129,48 @@ impl Reader {
     }
 
     /// Narrows a statement to the rows that the index of searches gives.
-    async fn narrowed(&self, asked: sea_orm::Statement, searches: &[Search]) -> Result<sea_orm::Statement, DbErr> {
-        let read = self.data(search::lookup(asked.db_backend, searches)).await?.unwrap_or_else(|| "[]".to_owned());
+    async fn narrowed(
+        &self,
+        asked: sea_orm::Statement,
+        searches: &[Search],
+        shows: Freshness,
+    ) -> Result<sea_orm::Statement, DbErr> {
+        let lookup = search::lookup(asked.db_backend, searches);
+        let read = self.data(lookup, shows).await?.unwrap_or_else(|| "[]".to_owned());
         search::narrow(asked, searches, &read).map_err(|error| DbErr::Custom(error.to_string()))
     }
 
     /// Runs a statement and returns its only column of its only row.
-    async fn data(&self, asked: sea_orm::Statement) -> Result<Option<String>, DbErr> {
+    async fn data(&self, asked: sea_orm::Statement, shows: Freshness) -> Result<Option<String>, DbErr> {
+        let only = |row: Option<PgRow>| row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
+        if let Some((replica, kept)) = self.replica(shows) {
+            match kept.fetch(&replica.db, &asked).await {
+                // It was stopped, or needed what the primary has removed meanwhile; the primary can answer.
+                Err(error) if trouble(&error).is_some() && !is_out_of_time(&error) => {}
+                answer => return only(answer?),
+            }
+        }
         if let Some(kept) = &self.kept {
-            let row = kept.fetch(&self.db, &asked).await?;
-            return row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
+            return only(kept.fetch(&self.db, &asked).await?);
         }
         let row = self.db.query_one_raw(asked).await?;
         Ok(row.map(|row| row.try_get("", "data")).transpose()?.flatten())
     }
 
+    /// Returns whether reads may use replicas.
+    pub fn has_replicas(&self) -> bool {
+        !self.replicas.is_empty()
+    }
+
+    /// Returns a replica that is fresh enough, each in its turn; none if none is.
+    fn replica(&self, shows: Freshness) -> Option<&(Replica, Kept)> {
+        let (Freshness::Since(position), count) = (shows, self.replicas.len().max(1)) else { return None };
+        let (before, after) = self.replicas.split_at(self.turn.fetch_add(1, Ordering::Relaxed) % count);
+        after.iter().chain(before).find(|(replica, _)| replica.replayed.load(Ordering::Acquire) >= position.max(0))
+    }
+
     /// Runs a statement that was not planned, such as the one that finds a session, on the same connections. Returns
-    /// its only row, if there is one.
+    /// its only row, if there is one. It is never run on a replica.
     pub async fn row(&self, asked: sea_orm::Statement) -> Result<Option<QueryResult>, DbErr> {
         match &self.kept {
             Some(kept) => Ok(kept.fetch(&self.db, &asked).await?.map(QueryResult::from)),
@@ -137,6 +189,10 @@ async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, DbErr> {
 }
 
 impl Kept {
+    fn new(most: usize, time: Duration, sent: Sent) -> Self {
+        Self { idle: Mutex::new(Vec::with_capacity(most)), places: Semaphore::new(most), time, sent }
+    }
+
     /// Runs a statement and returns its only row, if there is one.
     async fn fetch(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
         let _place = place(&self.places).await?;
@@ -243,6 +299,12 @@ pub fn is_lost(error: &DbErr) -> bool {
         | DbErr::Query(RuntimeErr::SqlxError(error)) => is_over(error),
         _ => false,
     }
+}
+
+/// Returns whether PostgreSQL ended a statement because it took too long.
+fn is_out_of_time(error: &DbErr) -> bool {
+    let DbErr::Query(RuntimeErr::SqlxError(error)) = error else { return false };
+    matches!(&**error, sqlx::Error::Database(said) if said.code().is_some_and(|code| code == "57014"))
 }
 
 /// Classifies an SQLite result code, <https://sqlite.org/rescode.html>. The lowest byte is the primary code.

@@ -31,6 +31,8 @@ const FIRST: usize = 4;
 /// How long a batch may take to be sent, so that a notice which is queued meanwhile waits no longer. The next batches
 /// are smaller or larger accordingly.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How many times as many mails a claim takes at most as the one that was sent before it.
+const GROWTH: usize = 4;
 /// How many more mails are written or recorded at a time than connections send. A kill repeats what a server accepted
 /// and the outbox has not recorded, so this is few.
 const AHEAD: usize = 2;
@@ -295,16 +297,13 @@ impl<'a> Run<'a> {
     /// Hands mails out to those that send them, and sizes the next claims by how long that takes.
     async fn hand_out(&self, mut claims: mpsc::Receiver<Claim>, to_send: mpsc::Sender<Work>) {
         while let Some((claimed, batch)) = claims.recv().await {
-            let began = Instant::now();
+            let (count, began) = (claimed.len(), Instant::now());
             for claimed in claimed {
                 let _ = to_send.send((claimed, batch.clone())).await;
             }
-            let (took, size) = (began.elapsed(), self.size.load(Ordering::Relaxed));
-            if took > PATIENCE {
-                self.size.store((size / 2).max(1), Ordering::Relaxed);
-            } else if took < PATIENCE / 2 {
-                self.size.store((size * 2).min(BATCH), Ordering::Relaxed);
-            }
+            let fitting = count as f64 * PATIENCE.as_secs_f64() / began.elapsed().as_secs_f64();
+            // The first mails are taken at once, however slow the server is, so that sizes grow in steps.
+            self.size.store((fitting as usize).clamp(1, BATCH.min(count * GROWTH)), Ordering::Relaxed);
         }
     }
 

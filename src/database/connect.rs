@@ -24,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const SQLITE_CONNECTIONS: u32 = 4;
 /// How long a connection must have been idle to be tested before use.
 const IDLE: Duration = Duration::from_secs(1);
-/// Checks the URL of a database, without its password.
-pub(crate) fn check(url: &str) -> Result<(), Fault> {
+/// Checks the URL of a database in the setting `name`, without its password.
+pub(crate) fn check(name: &str, url: &str) -> Result<(), Fault> {
     if url.starts_with("sqlite:") {
         let parsed = address(url).parse::<SqliteConnectOptions>();
         return parsed.map(|_| ()).map_err(|_| {
             let (zh, en) =
                 ("应为 sqlite:文件，参数为 mode、cache 等", "must be sqlite:FILE, with parameters such as mode");
-            Fault::new("database_url", zh, en)
+            Fault::new(name, zh, en)
         });
     }
     let modes: Vec<String> = Url::parse(url).ok().map_or_else(Vec::new, |url| {
@@ -40,14 +40,14 @@ pub(crate) fn check(url: &str) -> Result<(), Fault> {
     });
     if modes.iter().any(|mode| mode.parse::<PgSslMode>().is_err()) {
         return Err(Fault::new(
-            "database_url",
+            name,
             "sslmode 应为 disable、allow、prefer、require、verify-ca 或 verify-full",
             "sslmode must be disable, allow, prefer, require, verify-ca or verify-full",
         ));
     }
     url.parse::<PgConnectOptions>().map(|_| ()).map_err(|_| {
         let (zh, en) = ("应为 postgres://用户:密码@主机/数据库", "must be postgres://user:password@host/database");
-        Fault::new("database_url", zh, en)
+        Fault::new(name, zh, en)
     })
 }
 
@@ -123,12 +123,12 @@ pub(super) async fn connect(
 }
 
 /// Returns how to connect to each server of a PostgreSQL database: that of a URL, and others.
-fn servers(
+pub(super) fn servers(
     settings: &Settings,
     (url, others): (&str, &[Server]),
     password: Option<&SecretString>,
 ) -> Result<Vec<PgConnectOptions>, Failure> {
-    check(url)?;
+    check("database_url", url)?;
     let mut first: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| refused(url, &error.to_string()))?;
     // Not in the URL, which the driver writes to its traces.
     if let Some(password) = password {

@@ -1,9 +1,10 @@
-//! Opens the database for every command (`connect`), follows its primary server (`primary`), sets it up or migrates it
-//! where the command may, and checks its health (`health`).
+//! Opens the database for every command (`connect`), follows its primary server (`primary`), watches the standbys that
+//! reads may use (`replica`), sets it up or migrates it where the command may, and checks its health (`health`).
 
 mod connect;
 mod health;
 mod primary;
+mod replica;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
+pub(crate) use self::replica::open as open_replicas;
 use crate::settings::Settings;
 use crate::{Failure, metrics, secret, traces};
 

@@ -83,6 +83,7 @@ impl Settings {
             ("backup_days", self.backup_days, 0, 3_650),
             ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
             ("database_statements", self.database_statements.into(), 1, 10_000),
+            ("database_read_lag", i64::try_from(self.database_read_lag).unwrap_or(i64::MAX), 1, 3_600),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),
             ("max_running", wide(self.max_running), 1, 100_000),
             ("max_waiting", wide(self.max_waiting), 0, 100_000),
@@ -118,6 +119,7 @@ impl Settings {
         for (name, secret, file) in [
             ("database_url", &self.database_url, &self.database_url_file),
             ("database_password", &self.database_password, &self.database_password_file),
+            ("database_read_url", &self.database_read_url, &self.database_read_url_file),
             ("mail_url", &self.mail_url, &self.mail_url_file),
             ("mail_password", &self.mail_password, &self.mail_password_file),
         ] {
@@ -185,7 +187,10 @@ impl Settings {
         if is_set(&self.database_url)
             && let Some(database) = faults.take(self.database())
         {
-            faults.take(crate::database::check(&database.url));
+            faults.take(crate::database::check("database_url", &database.url));
+        }
+        if is_set(&self.database_read_url) {
+            faults.take(self.database_to_read());
         }
     }
 

@@ -78,6 +78,11 @@ pub(crate) struct Settings {
     database_password_file: PathBuf,
     database_tls: String,
     database_ca_file: PathBuf,
+    #[serde(serialize_with = "secret::show")]
+    database_read_url: SecretString,
+    database_read_url_file: PathBuf,
+    /// Seconds that a standby may lag and still be read.
+    pub(crate) database_read_lag: u64,
     /// Maximum number of connections to PostgreSQL.
     pub(crate) database_connections: u32,
     /// Maximum number of prepared statements that each of them keeps.
@@ -293,15 +298,41 @@ impl Settings {
                 "must begin with sqlite: or postgres://",
             ));
         }
+        Self::postgres("database_url", url, ["read-write", "primary"])
+    }
+
+    /// Returns how to connect to the standbys that reads may use, each by itself; none if the settings name none. The
+    /// password is that of the database if the URL has none.
+    pub(crate) fn database_to_read(&self) -> Result<Option<Database>, Fault> {
+        let name = "database_read_url";
+        let given = Self::secret(name, &self.database_read_url, &self.database_read_url_file)?;
+        let url = given.expose_secret();
+        if url.is_empty() && self.database_read_url_file.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let main = self.database()?;
+        if main.url.starts_with("sqlite:") {
+            return Err(Fault::new(name, "只用于 PostgreSQL 数据库", "is only for a database on PostgreSQL"));
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Fault::new(name, "应以 postgres:// 开头", "must begin with postgres://"));
+        }
+        let found = Self::postgres(name, url, ["standby", "read-only"])?;
+        crate::database::check(name, &found.url)?;
+        Ok(Some(Database { password: found.password.or(main.password), ..found }))
+    }
+
+    /// Reads the URL of PostgreSQL servers in the setting `name`. `sessions` are the values that its parameter
+    /// `target_session_attrs` may have.
+    fn postgres(name: &str, url: &str, sessions: [&str; 2]) -> Result<Database, Fault> {
         let (url, others) = secret::servers(url).unwrap_or_else(|| (url.to_owned(), Vec::new()));
-        let url = certain("database_url", &url)?;
-        if url.query_pairs().any(|(key, value)| key == secret::SESSIONS && value != "read-write" && value != "primary")
-        {
-            let (zh, en) = ("target_session_attrs 应为 read-write", "target_session_attrs must be read-write");
-            return Err(Fault::new("database_url", zh, en));
+        let url = certain(name, &url)?;
+        if url.query_pairs().any(|(key, value)| key == secret::SESSIONS && !sessions.contains(&&*value)) {
+            let zh = format!("target_session_attrs 应为 {}", sessions[0]);
+            return Err(Fault::new(name, zh, format!("target_session_attrs must be {}", sessions[0])));
         }
         let (url, password) = secret::without_password(url)
-            .ok_or_else(|| Fault::new("database_url", "密码应为 UTF-8 编码", "the password must be UTF-8"))?;
+            .ok_or_else(|| Fault::new(name, "密码应为 UTF-8 编码", "the password must be UTF-8"))?;
         Ok(Database { url, others, password })
     }
 

@@ -78,6 +78,7 @@ mod search;
 mod secrets;
 mod settings;
 mod sign_in;
+mod standby;
 mod supervision;
 mod supply_chain;
 mod traces;

@@ -18,7 +18,7 @@ use ledger::people::account::{self, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::work::Acting;
-use planner::Reader;
+use planner::{Freshness, Reader};
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::error::{Code, Refused, failed};
@@ -40,12 +40,14 @@ pub(crate) struct Admitted {
     /// The key of the session or token with its secret, which is needed to check it again; none for requests without
     /// one.
     pub(crate) session: Option<(i64, String)>,
+    /// How fresh its reads are.
+    pub(crate) shows: Freshness,
 }
 
 impl Admitted {
     /// Returns the anonymous caller, which every caller is until the gate has admitted the request.
     pub(crate) fn nobody() -> Self {
-        Self { principal: Principal::nobody(), session: None }
+        Self { principal: Principal::nobody(), session: None, shows: Freshness::Latest }
     }
 }
 
@@ -108,7 +110,7 @@ impl Gate {
             } else {
                 Principal::nobody()
             };
-            return Ok(Admitted { principal, session: None });
+            return Ok(Admitted { principal, session: None, shows: Freshness::Latest });
         };
         let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map(|(_, secret)| secret.trim().to_owned()).ok_or_else(unauthenticated)?;
@@ -126,7 +128,15 @@ impl Gate {
                 }
             });
         }
-        Ok(Admitted { principal: found.principal, session: Some((found.session, secret)) })
+        Ok(Admitted { principal: found.principal, session: Some((found.session, secret)), shows: found.shows })
+    }
+
+    /// Notes that a caller has written, where reads may use replicas: those of the same session use none that lacks it.
+    pub(crate) async fn note_written(&self, admitted: &Admitted) {
+        let Some((session, _)) = admitted.session.as_ref().filter(|_| self.reader.has_replicas()) else { return };
+        if let Err(error) = account::session::note_written(&self.own, *session).await {
+            tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");
+        }
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an

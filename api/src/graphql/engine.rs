@@ -12,7 +12,7 @@ use entity::account::Role;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use planner::{Bilingual, Lane, Reader, Selection};
+use planner::{Bilingual, Freshness, Lane, Reader, Selection};
 use tracing::Instrument;
 
 use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
@@ -113,7 +113,7 @@ impl Drop for Timed {
 /// Makes the reader that the engine and the gate share.
 pub(crate) fn reader(services: &Services, policy: &Options) -> Arc<Reader> {
     let time = policy.limits.time + STATEMENT_MARGIN;
-    Arc::new(Reader::new(services.db.clone(), services.readers, time, services.sent))
+    Arc::new(Reader::new(services.db.clone(), services.replicas.clone(), services.readers, time, services.sent))
 }
 
 impl Engine {
@@ -371,7 +371,7 @@ impl Engine {
         if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
             && operation.takes(&ready.asked.variables, &self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
-            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, ready.lane)).await
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, &ready)).await
         {
             return Ok(Answer::Json(json, ready.max_age()));
         }
@@ -383,12 +383,15 @@ impl Engine {
             && let Some(operation) = &ready.document.operation
             && (ready.is_known || self.validates(&ready, caller).await)
         {
-            self.check_payloads(operation, &ready.asked.variables, &self.request(caller, ready.lane))?;
+            self.check_payloads(operation, &ready.asked.variables, &self.request(caller, &ready))?;
         }
         let roots = ready.root_names();
         let span = if ready.changes() { tracing::info_span!("act", fields = roots) } else { tracing::Span::none() };
         let execution = self.schema.execute(self.execution(&ready, caller));
         let (response, is_denied) = Box::pin(watch_denials(execution).instrument(span)).await;
+        if ready.changes() {
+            self.gate.note_written(&caller.admitted).await;
+        }
         if is_denied {
             self.gate.note_denied(&caller.by(), &roots).await;
         }
@@ -429,10 +432,10 @@ impl Engine {
         if let Some(name) = &ready.asked.operation_name {
             execution = execution.operation_name(name);
         }
-        execution.data(self.request(caller, ready.lane)).data(self.feed.clone())
+        execution.data(self.request(caller, ready)).data(self.feed.clone())
     }
 
-    fn request(&self, caller: &Caller, lane: Lane) -> Request {
+    fn request(&self, caller: &Caller, ready: &Ready) -> Request {
         Request {
             db: self.services.db.clone(),
             public_url: self.services.public_url.clone(),
@@ -448,7 +451,8 @@ impl Engine {
             until: Instant::now() + self.limits.time,
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
-            lane,
+            lane: ready.lane,
+            shows: if ready.queries() { caller.admitted.shows } else { Freshness::Latest },
             finishers: FINISHERS,
             link_key: self.services.link_key.clone(),
             language: caller.language,
@@ -521,6 +525,10 @@ impl Ready {
     fn root_names(&self) -> String {
         let roots = self.document.operation.iter().flat_map(|operation| &operation.roots);
         roots.map(Selection::name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn queries(&self) -> bool {
+        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Query)
     }
 
     fn changes(&self) -> bool {

@@ -183,6 +183,7 @@ async fn take(
         Ok(()) if start + length == range.size => {
             let arrived = partial.arriving.finish().await?;
             let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
+            state.gate.note_written(&caller.admitted).await;
             let answer = created(&kept);
             let touched = (files.services.clock)();
             held.leave(Upload::Complete(Complete { file, kept, touched }));

@@ -94,7 +94,9 @@ async fn take(
         evidence::may_add(&files.acting(&by), assignment).await?;
         let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
-        Ok(evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?)
+        let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
+        state.gate.note_written(&caller.admitted).await;
+        Ok(kept)
     }
     .await;
     if taken.is_err() {
@@ -118,7 +120,9 @@ pub(crate) async fn keep_field(
     let _slot = slot(&files.uploads, caller)?;
     let name = evidence::plain_name(name);
     let arrived = store(files.services.storage.receive(&name, files.most), field).await?;
-    Ok(evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?.0)
+    let (id, _) = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
+    state.gate.note_written(&caller.admitted).await;
+    Ok(id)
 }
 
 /// Receives the file: the part `file` of a form, or the body itself with the name from the query parameter.

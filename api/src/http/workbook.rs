@@ -161,6 +161,7 @@ pub(crate) async fn keep_field(
     let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
     let bytes = bytes_of(field).await?;
     let id = keep(state, &by, into, Received { file, bytes, mapping: None }).await?;
+    state.gate.note_written(&caller.admitted).await;
     Ok(pending_import::id_of(id))
 }
 
@@ -282,7 +283,9 @@ pub(crate) async fn report_field(
     let name = stem(&file);
     let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
     let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
-    Ok(Box::pin(workbook::report(&state.files.acting(&by), &sheets)).await?)
+    let lines = Box::pin(workbook::report(&state.files.acting(&by), &sheets)).await?;
+    state.gate.note_written(&caller.admitted).await;
+    Ok(lines)
 }
 
 /// The query parameters of an import.
@@ -430,6 +433,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     .await;
     match taken {
         Ok(told) => {
+            state.gate.note_written(&caller.admitted).await;
             if told.get("importId").is_some() {
                 return answer(StatusCode::ACCEPTED).json(told);
             }

@@ -36,7 +36,11 @@ impl Plan {
         match self {
             Self::Statement(statement) => {
                 let finisher = Completing(request);
-                request.reader.read(statement, request.lane, &finisher).await.map_err(|failure| masked(&failure))
+                request
+                    .reader
+                    .read(statement, (request.lane, request.shows), &finisher)
+                    .await
+                    .map_err(|failure| masked(&failure))
             }
             Self::Constant(json) => Ok(json.to_owned()),
         }

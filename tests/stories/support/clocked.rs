@@ -80,6 +80,7 @@ impl World {
                             imports: workbook::Imports::new(db.clone(), chrono_tz::Asia::Shanghai, 30, clock),
                             db,
                             readers: 2,
+                            replicas: Vec::new(),
                             sent: |_, _| {},
                             storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             public_url: format!("http://127.0.0.1:{port}"),

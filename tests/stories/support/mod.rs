@@ -4,6 +4,7 @@
 pub(crate) mod allowed;
 pub(crate) mod browser;
 pub(crate) mod clocked;
+pub(crate) mod cluster;
 pub(crate) mod evidence;
 pub(crate) mod graph;
 pub(crate) mod interpreter;

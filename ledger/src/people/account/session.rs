@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use entity::account::Role;
 use entity::delegation;
 use entity::session::{self, SessionKind};
-use planner::Reader;
+use planner::{Freshness, Reader};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseConnection, EntityTrait, FromQueryResult,
@@ -255,6 +255,8 @@ pub struct Authenticated {
     pub principal: Principal,
     /// Whether the use must be recorded ([`touch`]), as the last record is at least a minute old.
     pub is_stale: bool,
+    /// What its reads must show: all that it has written.
+    pub shows: Freshness,
 }
 
 #[derive(FromQueryResult)]
@@ -265,6 +267,7 @@ struct Row {
     is_read_only: bool,
     is_limited: bool,
     last_used_at: Option<DateTime<Utc>>,
+    written_to: Option<i64>,
     account: i64,
     role: Role,
     valid_until: Option<NaiveDate>,
@@ -306,7 +309,7 @@ async fn find(
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.backend(),
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, \
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.written_to, \
                 a.id AS account, a.role, \
                 a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
@@ -341,7 +344,19 @@ async fn find(
         reach,
         nation: None,
     };
-    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED }))
+    let shows = Freshness::Since(row.written_to.unwrap_or_default());
+    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED, shows }))
+}
+
+/// Records that a session has written up to the present position of PostgreSQL's log.
+pub async fn note_written(db: &DatabaseConnection, session: i64) -> Result<()> {
+    let position = "(pg_current_wal_insert_lsn() - '0/0')::bigint";
+    session::Entity::update_many()
+        .col_expr(session::Column::WrittenTo, Expr::cust(position))
+        .filter(session::Column::Id.eq(session))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Records that a session is in use, at most once a minute.

@@ -1,0 +1,87 @@
+//! Reads on a standby (`database_read_url`): what a session has written is there, and a standby that lags too much or is
+//! gone is not used.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::cluster::Cluster;
+use crate::support::{Server, read};
+
+/// An office of the demo.
+const OFFICE: &str = "云川省生态环境保护督察整改办";
+/// How long something may take that happens by itself within two seconds or so.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether reads use the standby.
+fn is_used(server: &Server) -> bool {
+    let figures = server.figures();
+    figures.lines().any(|line| line.starts_with("rectify_database_standby_used{") && line.ends_with(" 1"))
+}
+
+fn open(server: &Server, token: &str, name: &str) {
+    let text = "mutation($input: CreateRoundInput!) { createRound(input: $input) { round { id } } }";
+    let input = json!({"name": name, "level": "PROVINCE", "kind": "ROUTINE"});
+    server.data_as(token, text, &json!({ "input": input }));
+}
+
+fn shows(server: &Server, token: &str, name: &str) -> bool {
+    server.data_as(token, "{ inspectionRounds(first: 50) { nodes { name } } }", &json!({})).to_string().contains(name)
+}
+
+#[test]
+fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
+    let Some(cluster) = Cluster::start() else { return };
+    let world = cluster.world();
+    world.done(&["demo"]);
+    let writes = world.account("one@gov.example", "regional-office", OFFICE);
+    let reads = world.account("two@gov.example", "regional-office", OFFICE);
+    let standby = cluster.standby();
+    let server = world.serve_with(&[("RECTIFY_DATABASE_READ_URL", &standby), ("RECTIFY_DATABASE_READ_LAG", "3600")]);
+    eventually("the standby is used", || is_used(&server));
+
+    cluster.replays(false);
+    open(&server, &writes, "第九轮督察");
+    assert!(shows(&server, &writes, "第九轮督察"), "a session reads what it has written");
+    assert!(!shows(&server, &reads, "第九轮督察"), "others read the standby, which has not replayed it");
+    cluster.replays(true);
+    eventually("the standby catches up", || shows(&server, &reads, "第九轮督察"));
+
+    // Another process, which lets a standby lag less.
+    drop(server);
+    let server = world.serve_with(&[("RECTIFY_DATABASE_READ_URL", &standby), ("RECTIFY_DATABASE_READ_LAG", "1")]);
+    eventually("the standby is used again", || is_used(&server));
+    cluster.replays(false);
+    open(&server, &writes, "第十轮督察");
+    eventually("a standby that lags is not read", || shows(&server, &reads, "第十轮督察"));
+    assert!(!is_used(&server));
+    cluster.replays(true);
+    eventually("it is used when it has caught up", || is_used(&server));
+
+    cluster.stop_standby();
+    for _ in 0..5 {
+        assert!(shows(&server, &reads, "第十轮督察"), "reads go on without the standby");
+    }
+    eventually("it is known to be away", || !is_used(&server));
+    let log = read(world.log());
+    assert!(log.contains("reads do not use this standby"), "{log}");
+}
+
+#[test]
+fn a_primary_is_not_used_as_a_standby() {
+    let Some(cluster) = Cluster::start() else { return };
+    let world = cluster.world();
+    world.done(&["demo"]);
+    let reads = world.account("one@gov.example", "regional-office", OFFICE);
+    let server = world.serve_with(&[("RECTIFY_DATABASE_READ_URL", &world.url), ("RECTIFY_LOG", "info")]);
+    eventually("it is told", || read(world.log()).contains("it is no standby"));
+    assert!(!server.figures().contains("rectify_database_standby_used{") && shows(&server, &reads, "督察"));
+}
