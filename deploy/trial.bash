@@ -62,19 +62,29 @@ until_true() {
   done
 }
 
-# ask PORT REQUEST: asks a Rectify server.
-ask() { curl --silent --max-time 40 --header 'Content-Type: application/json' --data "$2" "http://127.0.0.1:$1/graphql"; }
+# ask PORT REQUEST: asks a Rectify server, with the token of a session if there is one.
+session=''
+ask() {
+  curl --silent --max-time 40 --header 'Content-Type: application/json' ${session:+--header "Authorization: Bearer $session"} \
+    --data "$2" "http://127.0.0.1:$1/graphql"
+}
+# sign_in PORT ROLE: prints the token of a session of the first account of the demo with a role.
+sign_in() {
+  local account
+  account=$(ask "$1" '{"query":"{ demoAccounts { accountId role } }"}' | jq --raw-output "[.data.demoAccounts[] | select(.role == \"$2\")][0].accountId")
+  ask "$1" "{\"query\":\"mutation { signInAsDemo(accountId: \\\"$account\\\") { token } }\"}" | jq --raw-output .data.signInAsDemo.token
+}
 serves() { curl --silent --fail --output /dev/null "http://127.0.0.1:$1/readyz"; }
 an_assignment() {
   ask "$1" '{"query":"{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id } } }"}' |
     jq --raw-output '.data.assignments.nodes[0].id'
 }
 # begin_writing ASSIGNMENT PORT…: lets one writer for each port urge a unit again and again, and notes what was
-# acknowledged or refused, and when.
+# acknowledged or refused, and when. With a session, it reads each act back, and notes which were not there.
 begin_writing() {
   local assignment=$1 number=0 port
   shift
-  rm --force stop acknowledged-* refused-*
+  rm --force stop acknowledged-* refused-* stale-*
   writers=()
   for port in "$@"; do write "$assignment" "$((++number))" "$port" & writers+=($!); done
 }
@@ -86,12 +96,20 @@ write() {
     answer=$(ask "$3" "{\"query\":\"$query\"}" || true)
     if [[ $answer == *'"issueSupervision":{"errors":[]}'* ]]; then
       printf '%s\t%s\n' "$EPOCHREALTIME" "$reason" >>"acknowledged-$2"
+      if [ -n "$session" ]; then read_back "$3" "$reason" "$2"; fi
     else
       printf '%s\t%s\n' "$EPOCHREALTIME" "${answer:-no answer}" >>"refused-$2"
       sleep 0.1
     fi
   done
 }
+read_back() {
+  local answer
+  answer=$(ask "$1" '{"query":"{ supervisionActions(first: 100) { nodes { reason } } }"}' || true)
+  if [[ $answer == *'"nodes"'* && $answer != *"$2"* ]]; then echo "$2" >>"stale-$3"; fi
+}
+# stale: prints how many acts were not there when they were read back.
+stale() { cat stale-* 2>/dev/null | wc --lines; }
 end_writing() {
   touch stop
   wait "${writers[@]}"

@@ -1,13 +1,15 @@
 //! Traces for OpenTelemetry: what a request, a job or a mail did, down to its statements. Only if `traces_url` is set.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{KeyValue, trace::Span as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter as Export};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::clock;
@@ -41,7 +43,8 @@ impl Traces {
         };
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let resource = Resource::builder().with_service_name(SERVICE).with_attribute(version).build();
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
+        let provider =
+            SdkTracerProvider::builder().with_batch_exporter(Telling::new(exporter)).with_resource(resource).build();
         // Tests start it several times in one process; the first stays.
         let _ = TRACER.set(provider.tracer(SERVICE));
         Some(Self(provider))
@@ -57,6 +60,45 @@ impl Drop for Traces {
     fn drop(&mut self) {
         // What cannot be sent in time is lost, as the log is not.
         let _ = self.0.shutdown_with_timeout(PATIENCE);
+    }
+}
+
+/// An exporter that says in the log when the collector begins to refuse spans, which are then lost, and when it takes
+/// them again.
+#[derive(Debug)]
+struct Telling {
+    exporter: SpanExporter,
+    is_refused: AtomicBool,
+}
+
+impl Telling {
+    fn new(exporter: SpanExporter) -> Self {
+        Self { exporter, is_refused: AtomicBool::new(false) }
+    }
+}
+
+impl Export for Telling {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        let exported = self.exporter.export(batch).await;
+        match (&exported, self.is_refused.swap(exported.is_err(), Ordering::Relaxed)) {
+            (Err(error), false) => tracing::warn!(%error, spans, "the collector takes no traces; they are lost"),
+            (Ok(()), true) => tracing::info!("the collector takes traces again"),
+            _ => {}
+        }
+        exported
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
     }
 }
 

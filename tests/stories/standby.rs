@@ -1,25 +1,16 @@
 //! Reads on a standby (`database_read_url`): what a session has written is there, and a standby that lags too much or is
 //! gone is not used.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use crate::support::cluster::Cluster;
-use crate::support::{Server, read};
+use crate::support::{Server, eventually, read};
 
 /// An office of the demo.
 const OFFICE: &str = "云川省生态环境保护督察整改办";
-/// How long something may take that happens by itself within two seconds or so.
-const PATIENCE: Duration = Duration::from_mins(1);
 
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+const OPEN: &str = "mutation($input: CreateRoundInput!) { createRound(input: $input) { round { id } } }";
+const ROUNDS: &str = "{ inspectionRounds(first: 50) { nodes { name } } }";
 
 /// Whether reads use the standby.
 fn is_used(server: &Server) -> bool {
@@ -28,13 +19,12 @@ fn is_used(server: &Server) -> bool {
 }
 
 fn open(server: &Server, token: &str, name: &str) {
-    let text = "mutation($input: CreateRoundInput!) { createRound(input: $input) { round { id } } }";
     let input = json!({"name": name, "level": "PROVINCE", "kind": "ROUTINE"});
-    server.data_as(token, text, &json!({ "input": input }));
+    server.data_as(token, OPEN, &json!({ "input": input }));
 }
 
 fn shows(server: &Server, token: &str, name: &str) -> bool {
-    server.data_as(token, "{ inspectionRounds(first: 50) { nodes { name } } }", &json!({})).to_string().contains(name)
+    server.data_as(token, ROUNDS, &json!({})).to_string().contains(name)
 }
 
 #[test]
@@ -45,12 +35,22 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
     let writes = world.account("one@gov.example", "regional-office", OFFICE);
     let reads = world.account("two@gov.example", "regional-office", OFFICE);
     let standby = cluster.standby();
-    let server = world.serve_with(&[("RECTIFY_DATABASE_READ_URL", &standby), ("RECTIFY_DATABASE_READ_LAG", "3600")]);
+    let server = world.serve_with(&[
+        ("RECTIFY_DATABASE_READ_URL", &standby),
+        ("RECTIFY_DATABASE_READ_LAG", "3600"),
+        ("RECTIFY_MAX_BATCH", "2"),
+    ]);
     eventually("the standby is used", || is_used(&server));
 
     cluster.replays(false);
     open(&server, &writes, "第九轮督察");
     assert!(shows(&server, &writes, "第九轮督察"), "a session reads what it has written");
+    let batch = json!([
+        {"query": OPEN, "variables": {"input": {"name": "第八轮督察", "level": "PROVINCE", "kind": "ROUTINE"}}},
+        {"query": ROUNDS},
+    ]);
+    let together = server.ask(&batch, &[("authorization", &format!("Bearer {writes}"))]);
+    assert!(together.json()[1].to_string().contains("第八轮督察"), "also within a request: {}", together.body);
     assert!(!shows(&server, &reads, "第九轮督察"), "others read the standby, which has not replayed it");
     cluster.replays(true);
     eventually("the standby catches up", || shows(&server, &reads, "第九轮督察"));

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::receiver::Receiver;
-use crate::support::{Smtp, World, stories};
+use crate::support::{Smtp, World, eventually, free_port, read, stories};
 
-stories!(an_act_its_statements_and_its_mail_are_one_trace);
+stories!(an_act_its_statements_and_its_mail_are_one_trace, a_collector_that_is_away_is_told_in_the_log);
 
 /// The trace that the client begins, as in <https://www.w3.org/TR/trace-context/>.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -64,4 +64,12 @@ fn an_act_its_statements_and_its_mail_are_one_trace(world: &World) {
     });
     assert!(of_request.count() > 2, "{statements:?}");
     assert!(statements.iter().any(|span| span["name"] == "INSERT"), "{statements:?}");
+}
+
+fn a_collector_that_is_away_is_told_in_the_log(world: &World) {
+    world.done(&["demo"]);
+    let away = format!("http://127.0.0.1:{}/v1/traces", free_port());
+    let server = world.serve_with(&[("RECTIFY_TRACES_URL", &away), ("OTEL_BSP_SCHEDULE_DELAY", "100")]);
+    server.data("{ installation { isOpen } }", &json!({}));
+    eventually("the log says that traces are lost", || read(world.log()).contains("the collector takes no traces"));
 }

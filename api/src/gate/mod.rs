@@ -40,14 +40,30 @@ pub(crate) struct Admitted {
     /// The key of the session or token with its secret, which is needed to check it again; none for requests without
     /// one.
     pub(crate) session: Option<(i64, String)>,
-    /// How fresh its reads are.
-    pub(crate) shows: Freshness,
+    /// How fresh its reads are, until it writes.
+    shows: Freshness,
+    /// Whether it has written, or lasts so long that another request of the session may have.
+    is_latest: Arc<AtomicBool>,
 }
 
 impl Admitted {
     /// Returns the anonymous caller, which every caller is until the gate has admitted the request.
     pub(crate) fn nobody() -> Self {
-        Self { principal: Principal::nobody(), session: None, shows: Freshness::Latest }
+        Self::anonymous(Principal::nobody())
+    }
+
+    fn anonymous(principal: Principal) -> Self {
+        Self { principal, session: None, shows: Freshness::Latest, is_latest: Arc::default() }
+    }
+
+    /// Returns how fresh its reads are.
+    pub(crate) fn shows(&self) -> Freshness {
+        if self.is_latest.load(Ordering::Relaxed) { Freshness::Latest } else { self.shows }
+    }
+
+    /// Lets all reads that follow show what is committed.
+    pub(crate) fn show_latest(&self) {
+        self.is_latest.store(true, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +126,7 @@ impl Gate {
             } else {
                 Principal::nobody()
             };
-            return Ok(Admitted { principal, session: None, shows: Freshness::Latest });
+            return Ok(Admitted::anonymous(principal));
         };
         let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map(|(_, secret)| secret.trim().to_owned()).ok_or_else(unauthenticated)?;
@@ -128,11 +144,13 @@ impl Gate {
                 }
             });
         }
-        Ok(Admitted { principal: found.principal, session: Some((found.session, secret)), shows: found.shows })
+        let (session, is_latest) = (Some((found.session, secret)), Arc::default());
+        Ok(Admitted { principal: found.principal, session, shows: found.shows, is_latest })
     }
 
     /// Notes that a caller has written, where reads may use replicas: those of the same session use none that lacks it.
     pub(crate) async fn note_written(&self, admitted: &Admitted) {
+        admitted.show_latest();
         let Some((session, _)) = admitted.session.as_ref().filter(|_| self.reader.has_replicas()) else { return };
         if let Err(error) = account::session::note_written(&self.own, *session).await {
             tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");

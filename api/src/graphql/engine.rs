@@ -452,7 +452,7 @@ impl Engine {
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
             lane: ready.lane,
-            shows: if ready.queries() { caller.admitted.shows } else { Freshness::Latest },
+            shows: if ready.queries() { caller.admitted.shows() } else { Freshness::Latest },
             finishers: FINISHERS,
             link_key: self.services.link_key.clone(),
             language: caller.language,

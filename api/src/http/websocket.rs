@@ -179,6 +179,7 @@ impl Connection {
                     // With this code, clients keep their token and connect again later.
                     _ => Closed(1013, "Try again later".to_owned()),
                 })?;
+                self.caller.admitted.show_latest();
                 // Open connections require an account. Public data is available by ordinary requests.
                 if !self.caller.admitted.principal.is_somebody() {
                     return Err(Closed(4403, "Forbidden".to_owned()));

@@ -24,6 +24,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait};
 use serde_json::{Value, json};
@@ -487,6 +488,15 @@ pub(crate) fn skipped(missing: &str) {
     let story = thread.name().unwrap_or("a story");
     // The test harness hides what `eprintln!` writes in a story that passes.
     writeln!(std::io::stderr(), "skipped {story}: {missing}; `make test` provides it").unwrap();
+}
+
+/// Waits for what happens by itself within some seconds, and panics with `what` if it does not.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Returns a listener that completes the TCP handshake but never answers, and an SMTP URL that points to it.
