@@ -28,7 +28,7 @@ story: ## Run stories on SQLite, without root and other servers; F=mail:: runs t
 test: ## Run all tests on SQLite and PostgreSQL with a real SMTP server; installs missing servers with apt-get
 	tests/with-servers cargo test --workspace --locked
 
-client: ## Check the TypeScript client in examples/board and run it against a demo server
+client: ## Check the TypeScript clients in examples and run them against a demo server; installs Chromium if necessary
 	tests/client
 
 bench: ## Compare reads with hand-written SQL and PostGraphile, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
