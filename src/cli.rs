@@ -9,7 +9,7 @@ use crate::command::{
     reminder, search, statistics, unit, webhook,
 };
 use crate::serve::{self, Role};
-use crate::settings::{Flags, Settings};
+use crate::settings::{self, Flags, Settings};
 use crate::{Failure, say, telemetry};
 
 /// 生态环境督察整改台账：GraphQL 数据平台与定时提醒
@@ -90,7 +90,11 @@ enum Command {
     #[command(subcommand)]
     Search(search::Search),
     /// 显示生效的设置（不含密码）
-    Config,
+    Config {
+        /// 显示全部设置的默认值和说明
+        #[arg(long)]
+        defaults: bool,
+    },
     /// 输出 GraphQL 模式
     Schema,
 }
@@ -153,8 +157,8 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> 
         Command::Reminder(reminder) => reminder::run(settings, &reminder).await,
         Command::Statistics(statistics) => statistics::run(settings, &statistics).await,
         Command::Search(search) => search::run(settings, &search).await,
-        Command::Config => {
-            say!("{}", settings.shown().trim_end());
+        Command::Config { defaults } => {
+            say!("{}", if defaults { settings::DEFAULTS.to_owned() } else { settings.shown() }.trim_end());
             Ok(())
         }
         Command::Schema => {

@@ -30,6 +30,7 @@ use url::Url;
 pub(crate) use self::check::check_files;
 pub(crate) use self::fault::Fault;
 use self::fault::Faults;
+pub(crate) use self::source::DEFAULTS;
 use self::source::Sources;
 use crate::secret::Server;
 use crate::{Failure, secret};

@@ -15,6 +15,8 @@ use super::fault::{Fault, Faults};
 use super::{Flags, Settings};
 use crate::Failure;
 
+/// The defaults of all settings, each with what it means.
+pub(crate) const DEFAULTS: &str = include_str!("../config.default.toml");
 /// Settings file in the working directory that is read if it exists and `--config` is not given.
 const FILE: &str = "rectify.toml";
 /// Prefix of the environment variables.
@@ -54,7 +56,7 @@ impl Sources {
     /// once if a source cannot be read at all.
     pub(super) fn read(flags: &Flags, faults: &mut Faults) -> Result<Self, Failure> {
         let bad = |error: &dyn std::fmt::Display| Failure::Usage(format!("设置有误：{error}"));
-        let defaults: toml::Table = include_str!("../config.default.toml").parse().map_err(|error| bad(&error))?;
+        let defaults: toml::Table = DEFAULTS.parse().map_err(|error| bad(&error))?;
         let defaults = values(defaults);
         let file = match &flags.config {
             Some(file) if !file.exists() => {
