@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 
 use crate::support::way::Way;
 use crate::support::{Ran, World, block_on, free_port, read, stories};
@@ -13,6 +14,7 @@ stories!(
     commands_create_nothing_but_where_a_ledger_begins,
     an_older_database_is_migrated_by_migrate_and_serve_alone,
     a_newer_database_is_refused_by_all,
+    a_server_goes_on_when_a_newer_version_migrates,
     schedules_that_keep_another_zone_are_told,
 );
 
@@ -192,6 +194,31 @@ fn a_newer_database_is_refused_by_all(world: &World) {
     for command in WORKING.iter().chain(BEGINNING).chain([&["migrate"] as &[&str], &["serve"]].iter()) {
         refused(world, &world.url, command, &words);
     }
+}
+
+fn a_server_goes_on_when_a_newer_version_migrates(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let urge = || {
+        let first = "{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id } } }";
+        let id = server.data(first, &json!({}))["assignments"]["nodes"][0]["id"].clone();
+        let urge = "mutation ($id: ID!) { issueSupervision(input: {assignmentId: $id, kind: URGE, reason: \"urged\"}) \
+                    { errors { message } } }";
+        assert_eq!(server.data(urge, &json!({ "id": id }))["issueSupervision"]["errors"], json!([]));
+    };
+    urge();
+    // What a step may add while processes of this version go on.
+    for step in [
+        "CREATE TABLE later (id INTEGER PRIMARY KEY)",
+        "ALTER TABLE assignment ADD COLUMN later TEXT",
+        "ALTER TABLE supervision_action ADD COLUMN later INTEGER NOT NULL DEFAULT 0",
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)",
+    ] {
+        execute(world, step);
+    }
+    urge();
+    assert_eq!(server.get("/readyz").status, 200);
+    refused(world, &world.url, &["migrate"], &["A newer version has migrated"]);
 }
 
 fn schedules_that_keep_another_zone_are_told(world: &World) {
