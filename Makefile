@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test client bench growth bench-import bench-mail chaos failover failures lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test book settings client bench growth bench-import bench-mail chaos failover failures lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,12 @@ story: ## Run stories on SQLite, without root and other servers; F=mail:: runs t
 
 test: ## Run all tests on SQLite and PostgreSQL with a real SMTP server; installs missing servers with apt-get
 	tests/with-servers cargo test --workspace --locked
+
+book: ## Make a book of the documentation with mdBook: target/book/index.html
+	docs/bind
+
+settings: ## Regenerate the list of settings in docs/configure.md
+	INSTA_UPDATE=always $(MAKE) story F=book::the_settings_are_listed
 
 client: ## Check the TypeScript clients in examples and run them against a demo server; installs Chromium if necessary
 	tests/client

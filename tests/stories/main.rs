@@ -15,6 +15,7 @@ mod audit;
 mod available;
 mod backup;
 mod batches;
+mod book;
 mod bounces;
 mod briefing;
 mod budget;
