@@ -187,7 +187,7 @@ pub(crate) fn without_password(mut url: Url) -> Option<(String, Option<SecretStr
         } else if OF_POSTGRES.contains(&key.as_str()) || key.starts_with("options[") {
             kept.push((key, value));
         } else {
-            tracing::warn!("ignored an unknown query parameter of database_url");
+            tracing::warn!("ignored an unknown query parameter of a database's URL");
         }
     }
     // Fails only for a URL without a host, which has no password either.

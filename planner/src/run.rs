@@ -3,7 +3,6 @@
 //! much as a small read.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value};
 use serde_json::Value as Json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::plan::{Finish, Segment, Statement};
 use crate::search::{self, Search};
@@ -47,8 +46,14 @@ pub enum Lane {
 pub enum Freshness {
     /// All that is committed.
     Latest,
-    /// At least what was committed up to this position of PostgreSQL's log, in bytes from its beginning.
-    Since(i64),
+    /// At least what was committed before.
+    Since {
+        /// The position of PostgreSQL's log until then, in bytes from its beginning.
+        position: i64,
+        /// The key of the session. Its reads go to the same replica for as long as it can be used, so that they do not
+        /// go back in time.
+        session: i64,
+    },
 }
 
 /// A standby of a PostgreSQL database that reads may use.
@@ -57,7 +62,23 @@ pub struct Replica {
     /// The connections to it.
     pub db: DatabaseConnection,
     /// The position up to which it has the log, in bytes from the beginning; negative while no read may use it.
-    pub replayed: Arc<AtomicI64>,
+    pub replayed: watch::Receiver<i64>,
+}
+
+impl Replica {
+    fn has(&self, position: i64) -> bool {
+        *self.replayed.borrow() >= position.max(0)
+    }
+
+    /// Awaits a read; none if the replica is found to be of no use before it ends.
+    async fn unless_lost<T>(&self, position: i64, read: impl Future<Output = T>) -> Option<T> {
+        let mut replayed = self.replayed.clone();
+        tokio::select! {
+            biased;
+            done = read => Some(done),
+            _ = replayed.wait_for(|replayed| *replayed < position.max(0)) => None,
+        }
+    }
 }
 
 /// Runs planned statements, and the few others that a read begins with.
@@ -67,8 +88,6 @@ pub struct Reader {
     dear: Semaphore,
     kept: Option<Kept>,
     replicas: Vec<(Replica, Kept)>,
-    /// The replica that is asked next.
-    turn: AtomicUsize,
 }
 
 /// Connections that stay with the reader. A connection that is dropped in the middle of a read is closed, so that the
@@ -94,8 +113,8 @@ impl Reader {
     pub fn new(db: DatabaseConnection, replicas: Vec<Replica>, most: usize, time: Duration, sent: Sent) -> Self {
         let keeps = db.get_database_backend() == DbBackend::Postgres && most > 0;
         let kept = keeps.then(|| Kept::new(most, time, sent));
-        let replicas = replicas.into_iter().map(|replica| (replica, Kept::new(most, time, sent))).collect();
-        Self { db, dear: Semaphore::new(dear_places(most)), kept, replicas, turn: AtomicUsize::new(0) }
+        let replicas = replicas.into_iter().map(|replica| (replica, Kept::new(most.max(1), time, sent))).collect();
+        Self { db, dear: Semaphore::new(dear_places(most)), kept, replicas }
     }
 
     /// Returns the kind of database.
@@ -143,11 +162,14 @@ impl Reader {
     /// Runs a statement and returns its only column of its only row.
     async fn data(&self, asked: sea_orm::Statement, shows: Freshness) -> Result<Option<String>, DbErr> {
         let only = |row: Option<PgRow>| row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
-        if let Some((replica, kept)) = self.replica(shows) {
-            match kept.fetch(&replica.db, &asked).await {
-                // It was stopped, or needed what the primary has removed meanwhile; the primary can answer.
-                Err(error) if trouble(&error).is_some() && !is_out_of_time(&error) => {}
-                answer => return only(answer?),
+        if let Freshness::Since { position, session } = shows
+            && let Some((replica, kept)) = self.replica(position, session)
+        {
+            match replica.unless_lost(position, Box::pin(kept.fetch(&replica.db, &asked))).await {
+                // It was stopped, or lacked what the primary has removed meanwhile: the primary can answer.
+                None => {}
+                Some(Err(error)) if !is_out_of_time(&error) => {}
+                Some(answer) => return only(answer?),
             }
         }
         if let Some(kept) = &self.kept {
@@ -162,11 +184,11 @@ impl Reader {
         !self.replicas.is_empty()
     }
 
-    /// Returns a replica that is fresh enough, each in its turn; none if none is.
-    fn replica(&self, shows: Freshness) -> Option<&(Replica, Kept)> {
-        let (Freshness::Since(position), count) = (shows, self.replicas.len().max(1)) else { return None };
-        let (before, after) = self.replicas.split_at(self.turn.fetch_add(1, Ordering::Relaxed) % count);
-        after.iter().chain(before).find(|(replica, _)| replica.replayed.load(Ordering::Acquire) >= position.max(0))
+    /// Returns the replica for reads of a session that has what they must show; none if none has.
+    fn replica(&self, position: i64, session: i64) -> Option<&(Replica, Kept)> {
+        let own = usize::try_from(session).unwrap_or_default().checked_rem(self.replicas.len())?;
+        let (before, after) = self.replicas.split_at(own);
+        after.iter().chain(before).find(|(replica, _)| replica.has(position))
     }
 
     /// Runs a statement that was not planned, such as the one that finds a session, on the same connections. Returns

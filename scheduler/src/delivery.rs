@@ -229,6 +229,10 @@ impl<'a> Run<'a> {
         self.is_over.load(Ordering::Relaxed) || (self.context.stopping)()
     }
 
+    fn has_failed(&self) -> bool {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Ends the run because of an error. Only the first is kept.
     fn fail(&self, error: ledger::Error) {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -301,9 +305,10 @@ impl<'a> Run<'a> {
             for claimed in claimed {
                 let _ = to_send.send((claimed, batch.clone())).await;
             }
+            let size = self.size.load(Ordering::Relaxed);
             let fitting = count as f64 * PATIENCE.as_secs_f64() / began.elapsed().as_secs_f64();
             // The first mails are taken at once, however slow the server is, so that sizes grow in steps.
-            self.size.store((fitting as usize).clamp(1, BATCH.min(count * GROWTH)), Ordering::Relaxed);
+            self.size.store((fitting as usize).clamp(1, BATCH.min(size.max(count) * GROWTH)), Ordering::Relaxed);
         }
     }
 
@@ -469,7 +474,8 @@ impl<'a> Run<'a> {
                     tracing::warn!(mails = lost, "the lease on mails was lost: another process delivers them");
                     return;
                 }
-                Err(error) if tries == TRIES => return self.fail(error),
+                // After a database that was waited for in vain, nothing else is waited for.
+                Err(error) if tries == TRIES || self.has_failed() => return self.fail(error),
                 Err(error) => {
                     tracing::warn!(%error, "the outcomes of mails could not be recorded; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;

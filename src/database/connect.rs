@@ -86,7 +86,7 @@ pub(super) async fn connect(
         );
         options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
     } else {
-        let servers = servers(settings, (&url, &others), password.as_ref())?;
+        let servers = servers(settings, "database_url", (&url, &others), password.as_ref())?;
         let found = Primary::find(servers, (&secret::shown(&url), password.as_ref()), patience).await?;
         let (server, held) = (found.server().clone(), found.clone());
         // A connection that was idle is tested before use, because none survives a restart of the database; one that
@@ -122,13 +122,14 @@ pub(super) async fn connect(
     Ok(db)
 }
 
-/// Returns how to connect to each server of a PostgreSQL database: that of a URL, and others.
+/// Returns how to connect to each server of a PostgreSQL database: that of the URL in a setting, and others.
 pub(super) fn servers(
     settings: &Settings,
+    setting: &str,
     (url, others): (&str, &[Server]),
     password: Option<&SecretString>,
 ) -> Result<Vec<PgConnectOptions>, Failure> {
-    check("database_url", url)?;
+    check(setting, url)?;
     let mut first: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| refused(url, &error.to_string()))?;
     // Not in the URL, which the driver writes to its traces.
     if let Some(password) = password {

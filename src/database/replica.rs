@@ -2,15 +2,16 @@
 //! standby that lags too much, cannot be reached or is no standby of this database is not used, and the log says so.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use planner::Replica;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, Row};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
+use secrecy::SecretString;
+use tokio::sync::watch;
 
 use super::primary::PLANS;
 use super::{connect, sent};
@@ -28,63 +29,66 @@ const UNUSED: i64 = -1;
 /// Opens the standbys that reads of the API may use, and watches them until the database is closed.
 pub(crate) fn open(settings: &Settings, db: &DatabaseConnection) -> Result<Vec<Replica>, Failure> {
     let Some(Database { url, others, password }) = settings.database_to_read()? else { return Ok(Vec::new()) };
-    let most = super::readers(db, settings);
-    let servers = connect::servers(settings, (&url, &others), password.as_ref())?;
-    let (replicas, watched): (Vec<_>, Vec<_>) = servers.into_iter().map(|server| watched(server, most)).unzip();
-    let lag = Duration::from_secs(settings.database_read_lag);
-    tokio::spawn(watch(db.get_postgres_connection_pool().clone(), watched, lag));
-    tracing::info!(standbys = secret::shown(&url), others = others.len(), "reads may use standbys");
-    Ok(replicas)
+    let servers = connect::servers(settings, "database_read_url", (&url, &others), password.as_ref())?;
+    let primary = db.get_postgres_connection_pool().clone();
+    let log = Arc::new(Log::new(Duration::from_secs(settings.database_read_lag)));
+    tokio::spawn(log.clone().follow(primary.clone()));
+    let most = u32::try_from(super::readers(db, settings)).unwrap_or(u32::MAX).max(1);
+    let replicas = servers.into_iter().map(|server| {
+        let (replica, watched) = watched(server, most, password.clone());
+        tokio::spawn(watched.watch(log.clone(), primary.clone()));
+        replica
+    });
+    Ok(replicas.collect())
 }
 
 /// Makes the pool of a standby, and what watches it.
-fn watched(server: PgConnectOptions, most: usize) -> (Replica, Watched) {
-    let identity = Arc::new(Mutex::new(None));
-    let known = identity.clone();
+fn watched(server: PgConnectOptions, most: u32, password: Option<SecretString>) -> (Replica, Watched) {
+    let (replayed, seen) = watch::channel(UNUSED);
+    let shared = Arc::new(Shared::default());
+    let (known, position) = (shared.clone(), seen.clone());
     let pool = PgPoolOptions::new()
-        .max_connections(u32::try_from(most).unwrap_or(u32::MAX).max(1))
+        .max_connections(most)
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
-            let known = known.clone();
+            let (known, position) = (known.clone(), position.clone());
             Box::pin(async move {
-                let found = Found::ask(connection).await?.identity;
-                // Behind a balancer, this connection may lead to another server than the one that is watched.
-                let is_watched = known.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&found);
-                if is_watched { Ok(()) } else { Err(sqlx::Error::Configuration(Unfit::Another.into())) }
+                let found = Found::ask(connection).await?;
+                if known.identity().as_ref() != Some(&found.identity) {
+                    known.is_doubted.store(true, Ordering::Relaxed);
+                    return Err(sqlx::Error::Configuration(Unfit::Another.into()));
+                }
+                // After a crash, a server replays again what it had.
+                let is_as_far = found.position >= *position.borrow();
+                if is_as_far { Ok(()) } else { Err(sqlx::Error::Configuration(Unfit::Lagging.into())) }
             })
         })
         .connect_lazy_with(server.clone());
     let mut db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     db.set_metric_callback(|done| sent(&done.statement.sql, done.elapsed));
-    let replayed = Arc::new(AtomicI64::new(UNUSED));
     let name = Server { host: server.get_host().trim_matches(['[', ']']).to_owned(), port: server.get_port() };
-    let watched = Watched {
-        name: name.to_string(),
-        server,
-        pool,
-        replayed: replayed.clone(),
-        identity,
-        connection: None,
-        told: None,
-    };
-    (Replica { db, replayed }, watched)
-}
-
-/// A standby that is watched.
-struct Watched {
-    name: String,
-    server: PgConnectOptions,
-    pool: PgPool,
-    replayed: Arc<AtomicI64>,
-    /// The server that its connections lead to, once it is known.
-    identity: Arc<Mutex<Option<Identity>>>,
-    connection: Option<PgConnection>,
-    /// What the last comparison said, as it was logged; none before the first.
-    told: Option<Result<(), Unfit>>,
+    let name = name.to_string();
+    let watched = Watched { name, server, password, pool, replayed, shared, connection: None, told: None };
+    (Replica { db, replayed: seen }, watched)
 }
 
 /// A server of a database, as long as it runs: the cluster, and when the server was started.
 type Identity = (i64, String);
+
+/// What the connections to a standby know of it.
+#[derive(Default)]
+struct Shared {
+    /// The server that its connections must lead to, once it is known.
+    identity: Mutex<Option<Identity>>,
+    /// Whether a connection has led to another server: the standby was started again, or a balancer stands between.
+    is_doubted: AtomicBool,
+}
+
+impl Shared {
+    fn identity(&self) -> MutexGuard<'_, Option<Identity>> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What a server says of itself.
 struct Found {
@@ -96,10 +100,15 @@ struct Found {
 
 impl Found {
     async fn ask(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        Self::read(&sqlx::raw_sql(sqlx::AssertSqlSafe(question())).fetch_one(connection).await?)
-    }
-
-    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let (name, value) = PLANS;
+        let question = format!(
+            "SELECT pg_is_in_recovery() AS is_standby, current_setting('{name}') = '{value}' AS is_whole, \
+               (SELECT system_identifier FROM pg_control_system()) AS cluster, \
+               pg_postmaster_start_time()::text AS started, \
+               (CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0') \
+                  ELSE pg_current_wal_lsn() END - '0/0')::bigint AS position"
+        );
+        let row = sqlx::raw_sql(sqlx::AssertSqlSafe(question)).fetch_one(connection).await?;
         if !row.try_get::<bool, _>("is_whole")? {
             return Err(sqlx::Error::Configuration(Unfit::Pooled.into()));
         }
@@ -109,17 +118,6 @@ impl Found {
             position: row.try_get("position")?,
         })
     }
-}
-
-fn question() -> String {
-    let (name, value) = PLANS;
-    format!(
-        "SELECT pg_is_in_recovery() AS is_standby, current_setting('{name}') = '{value}' AS is_whole, \
-           (SELECT system_identifier FROM pg_control_system()) AS cluster, \
-           pg_postmaster_start_time()::text AS started, \
-           (CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn(), '0/0') \
-              ELSE pg_current_wal_lsn() END - '0/0')::bigint AS position"
-    )
 }
 
 /// Why a standby is of no use.
@@ -155,32 +153,95 @@ impl From<sqlx::Error> for Unfit {
     }
 }
 
-/// Positions of the primary's log, with when each was read: the newest last, none older than a standby may lag.
-type Seen = VecDeque<(Instant, i64)>;
+/// Where the log of the primary was at the latest moments.
+struct Log {
+    /// How long ago a moment may be.
+    most_lag: Duration,
+    seen: Mutex<Seen>,
+}
 
-async fn watch(primary: PgPool, mut standbys: Vec<Watched>, most_lag: Duration) {
-    let mut seen = Seen::new();
-    let mut cluster = None;
-    while !primary.is_closed() {
-        let asked = async { Found::read(&sqlx::raw_sql(sqlx::AssertSqlSafe(question())).fetch_one(&primary).await?) };
-        if let Ok(Ok(found)) = tokio::time::timeout(PATIENCE, asked).await {
-            cluster = Some(found.identity.0);
-            seen.push_back((Instant::now(), found.position));
-        }
-        while seen.front().is_some_and(|(at, _)| at.elapsed() > most_lag) {
-            seen.pop_front();
-        }
-        join_all(standbys.iter_mut().map(|standby| standby.compare(cluster, &seen))).await;
-        tokio::time::sleep(PAUSE).await;
+#[derive(Default)]
+struct Seen {
+    cluster: Option<i64>,
+    /// Moments, the newest last, each with the position that the log had reached then or a little later.
+    moments: VecDeque<(Instant, i64)>,
+}
+
+impl Log {
+    fn new(most_lag: Duration) -> Self {
+        Self { most_lag, seen: Mutex::default() }
     }
-    for standby in standbys {
-        standby.pool.close().await;
+
+    /// Notes the position of the primary's log until its pool is closed. Asks on a connection of its own, because those of
+    /// the pool may all be in use.
+    async fn follow(self: Arc<Self>, primary: PgPool) {
+        let mut held: Option<(PgConnection, Arc<PgConnectOptions>)> = None;
+        while !primary.is_closed() {
+            let (began, server) = (Instant::now(), primary.connect_options());
+            let asked = async {
+                let (connection, _) = match held.take().filter(|(_, known)| Arc::ptr_eq(known, &server)) {
+                    Some(connected) => held.insert(connected),
+                    None => held.insert((PgConnection::connect_with(&server).await?, server)),
+                };
+                Found::ask(connection).await
+            };
+            match tokio::time::timeout(PATIENCE, asked).await {
+                Ok(Ok(found)) if !found.is_standby => self.note(began, &found),
+                _ => held = None,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn note(&self, at: Instant, found: &Found) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.cluster = Some(found.identity.0);
+        seen.moments.push_back((at, found.position));
+        while seen.moments.front().is_some_and(|(at, _)| at.elapsed() > self.most_lag) {
+            seen.moments.pop_front();
+        }
+    }
+
+    /// Returns the position up to which a standby that may be used has the log.
+    fn judge(&self, found: &Found) -> Result<i64, Unfit> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.cluster.is_some_and(|cluster| cluster != found.identity.0) {
+            return Err(Unfit::Foreign);
+        }
+        if !found.is_standby {
+            return Err(Unfit::Primary);
+        }
+        // It has what the primary had at one of the moments that are not too long ago.
+        let mut near = seen.moments.iter().filter(|(at, _)| at.elapsed() <= self.most_lag);
+        if near.any(|(_, position)| *position <= found.position) { Ok(found.position) } else { Err(Unfit::Lagging) }
     }
 }
 
+/// A standby that is watched.
+struct Watched {
+    name: String,
+    server: PgConnectOptions,
+    password: Option<SecretString>,
+    pool: PgPool,
+    /// Tells readers the position, or that it is [`UNUSED`].
+    replayed: watch::Sender<i64>,
+    shared: Arc<Shared>,
+    connection: Option<PgConnection>,
+    /// What the last comparison said, as it was logged; none before the first.
+    told: Option<Result<(), Unfit>>,
+}
+
 impl Watched {
+    async fn watch(mut self, log: Arc<Log>, primary: PgPool) {
+        while !primary.is_closed() {
+            self.compare(&log).await;
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.pool.close().await;
+    }
+
     /// Lets reads use the standby, or not, by how far it is.
-    async fn compare(&mut self, cluster: Option<i64>, seen: &Seen) {
+    async fn compare(&mut self, log: &Log) {
         let found = match tokio::time::timeout(PATIENCE, self.ask()).await {
             Ok(found) => found.map_err(Unfit::from),
             Err(_) => Err(Unfit::Silent),
@@ -188,9 +249,9 @@ impl Watched {
         if found.is_err() {
             self.connection = None;
         }
-        let position = found.and_then(|found| judge(&found, cluster, seen));
-        self.replayed.store(*position.as_ref().unwrap_or(&UNUSED), Ordering::Release);
-        let told = position.map(|_| ());
+        let position = found.and_then(|found| log.judge(&found));
+        let told = position.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.replayed.send_replace(position.unwrap_or(UNUSED));
         metrics::standby(&self.name, (told != Err(Unfit::Primary)).then_some(told.is_ok()));
         if self.told.as_ref() == Some(&told) {
             return;
@@ -198,7 +259,12 @@ impl Watched {
         match &told {
             Ok(()) => tracing::info!(standby = self.name, "reads use this standby"),
             Err(why @ Unfit::Primary) => tracing::info!(server = self.name, %why, "reads do not use this server"),
-            Err(why) => tracing::warn!(standby = self.name, %why, "reads do not use this standby"),
+            Err(why) => {
+                // What is connected to it may never answer.
+                self.pool.set_connect_options(self.server.clone());
+                let why = secret::scrubbed(&why.to_string(), self.password.as_ref());
+                tracing::warn!(standby = self.name, why, "reads do not use this standby");
+            }
         }
         self.told = Some(told);
     }
@@ -209,25 +275,21 @@ impl Watched {
             None => self.connection.insert(PgConnection::connect_with(&self.server).await?),
         };
         let found = Found::ask(connection).await?;
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        if identity.as_ref() != Some(&found.identity) {
-            *identity = Some(found.identity.clone());
+        let known = self.shared.identity().replace(found.identity.clone());
+        if known.is_some_and(|known| known != found.identity) {
             // Readers give up connections that were opened to another server.
             self.pool.set_connect_options(self.server.clone());
         }
+        if self.shared.is_doubted.swap(false, Ordering::Relaxed) {
+            // Both answer at the same time, so one was not started again in place of the other.
+            let mut second = PgConnection::connect_with(&self.server).await?;
+            let other = Found::ask(&mut second).await?.identity;
+            let _ = second.close().await;
+            if other != found.identity && Found::ask(connection).await?.identity == found.identity {
+                self.shared.is_doubted.store(true, Ordering::Relaxed);
+                return Err(sqlx::Error::Configuration(Unfit::Another.into()));
+            }
+        }
         Ok(found)
     }
-}
-
-/// Returns the position up to which a standby that may be used has the log.
-fn judge(found: &Found, cluster: Option<i64>, seen: &Seen) -> Result<i64, Unfit> {
-    if cluster.is_some_and(|cluster| cluster != found.identity.0) {
-        return Err(Unfit::Foreign);
-    }
-    if !found.is_standby {
-        return Err(Unfit::Primary);
-    }
-    // It has what the primary had at one of the moments that are not too long ago.
-    let is_near = seen.iter().any(|(_, position)| *position <= found.position);
-    if is_near { Ok(found.position) } else { Err(Unfit::Lagging) }
 }

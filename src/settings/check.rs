@@ -37,6 +37,7 @@ pub(crate) fn check_files(settings: &Settings, has_api: bool) -> Result<(), Fail
     let mut faults = Faults::default();
     if has_api {
         settings.check_api(&mut faults);
+        faults.take(settings.database_to_read());
     }
     faults.take(settings.database());
     faults.take(settings.post());
@@ -83,7 +84,7 @@ impl Settings {
             ("backup_days", self.backup_days, 0, 3_650),
             ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
             ("database_statements", self.database_statements.into(), 1, 10_000),
-            ("database_read_lag", i64::try_from(self.database_read_lag).unwrap_or(i64::MAX), 1, 3_600),
+            ("database_read_lag", i64::try_from(self.database_read_lag).unwrap_or(i64::MAX), 1, 300),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),
             ("max_running", wide(self.max_running), 1, 100_000),
             ("max_waiting", wide(self.max_waiting), 0, 100_000),

@@ -302,8 +302,8 @@ impl Settings {
         Self::postgres("database_url", url, ["read-write", "primary"])
     }
 
-    /// Returns how to connect to the standbys that reads may use, each by itself; none if the settings name none. The
-    /// password is that of the database if the URL has none.
+    /// Returns how to connect to the standbys that reads may use, each by itself; none if the settings name none. TLS is
+    /// that of the database if the URL does not say, and so is the password for the same user.
     pub(crate) fn database_to_read(&self) -> Result<Option<Database>, Fault> {
         let name = "database_read_url";
         let given = Self::secret(name, &self.database_read_url, &self.database_read_url_file)?;
@@ -319,8 +319,17 @@ impl Settings {
             return Err(Fault::new(name, "应以 postgres:// 开头", "must begin with postgres://"));
         }
         let found = Self::postgres(name, url, ["standby", "read-only"])?;
-        crate::database::check(name, &found.url)?;
-        Ok(Some(Database { password: found.password.or(main.password), ..found }))
+        let (mut url, main_url) = (certain(name, &found.url)?, certain("database_url", &main.url)?);
+        if !url.query_pairs().any(|(key, _)| key.starts_with("ssl")) {
+            let tls: Vec<_> = main_url.query_pairs().filter(|(key, _)| key.starts_with("ssl")).collect();
+            if !tls.is_empty() {
+                url.query_pairs_mut().extend_pairs(tls);
+            }
+        }
+        crate::database::check(name, url.as_str())?;
+        let is_same_user = url.username() == main_url.username();
+        let password = found.password.or(main.password.filter(|_| is_same_user));
+        Ok(Some(Database { url: url.into(), password, ..found }))
     }
 
     /// Reads the URL of PostgreSQL servers in the setting `name`. `sessions` are the values that its parameter

@@ -75,7 +75,7 @@ const WRONG: &[Wrong] = &[
     (&[("DATABASE_WAIT", "-1")], "database_wait", "0"),
     (&[("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=quatsch")], "database_url", "verify-full"),
     (&[("DATABASE_URL", "postgres://u:hunter2@h:99999/d")], "database_url", "端口应为 1 至 65535"),
-    (&[("DATABASE_READ_LAG", "0")], "database_read_lag", "1 至 3600"),
+    (&[("DATABASE_READ_LAG", "0")], "database_read_lag", "1 至 300"),
     (&[("DATABASE_READ_URL", "postgres://u@h/d")], "database_read_url", "PostgreSQL"),
     (&[("DATABASE_URL", "postgres://h/d"), ("DATABASE_READ_URL", "sqlite:x")], "database_read_url", "postgres://"),
     (

@@ -1,10 +1,11 @@
 //! Reads on a standby (`database_read_url`): what a session has written is there, and a standby that lags too much or is
 //! gone is not used.
 
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::cluster::Cluster;
-use crate::support::{Server, eventually, read};
+use crate::support::{Server, block_on, eventually, read};
 
 /// An office of the demo.
 const OFFICE: &str = "云川省生态环境保护督察整改办";
@@ -34,10 +35,16 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
     world.done(&["demo"]);
     let writes = world.account("one@gov.example", "regional-office", OFFICE);
     let reads = world.account("two@gov.example", "regional-office", OFFICE);
+    // What a session does that was just opened may need what its opening wrote.
+    block_on(async {
+        let db = world.db().await;
+        db.execute_unprepared("UPDATE session SET created_at = created_at - interval '1 hour'").await.unwrap();
+        db.close().await.unwrap();
+    });
     let standby = cluster.standby();
     let server = world.serve_with(&[
         ("RECTIFY_DATABASE_READ_URL", &standby),
-        ("RECTIFY_DATABASE_READ_LAG", "3600"),
+        ("RECTIFY_DATABASE_READ_LAG", "300"),
         ("RECTIFY_MAX_BATCH", "2"),
     ]);
     eventually("the standby is used", || is_used(&server));
@@ -65,6 +72,15 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
     assert!(!is_used(&server));
     cluster.replays(true);
     eventually("it is used when it has caught up", || is_used(&server));
+
+    // A standby that stands still without ending its connections.
+    cluster.freeze(true);
+    for _ in 0..20 {
+        assert!(shows(&server, &reads, "第十轮督察"), "reads go on beside a standby that stands still");
+    }
+    eventually("it is known to stand still", || !is_used(&server));
+    cluster.freeze(false);
+    eventually("it is used when it goes on", || is_used(&server));
 
     cluster.stop_standby();
     for _ in 0..5 {

@@ -28,6 +28,7 @@ use super::question::Topic;
 use super::sheet;
 use super::told::told;
 use ledger::fault::{Fault, FaultCode};
+use ledger::people::account::session;
 use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::{Error, Result};
@@ -375,6 +376,11 @@ impl Imports {
             let place = imports.places.acquire().await;
             let task = Box::pin(imports.process(&by, id, dry_run, &progress));
             let done = imports.while_telling(id, &progress, task).await;
+            if let Some(session) = by.session
+                && let Err(error) = session::note_written(&imports.db, session).await
+            {
+                tracing::warn!(%error, import = id, "it could not be noted that an import has written");
+            }
             if let Err(error) = imports.settle(id, dry_run, done, &progress).await {
                 tracing::error!(%error, import = id, "the outcome of an import could not be kept");
             }

@@ -20,6 +20,7 @@ use ledger::record::audit::By;
 use ledger::work::Acting;
 use planner::{Freshness, Reader};
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
+use tokio::task::JoinHandle;
 
 use crate::error::{Code, Refused, failed};
 
@@ -32,6 +33,8 @@ const FRESH: i64 = 1_000;
 /// How long admitting a request may take. It reads a row or two, so if it takes longer, the database cannot be reached
 /// or has no free connection, and the caller hears so rather than waiting as long as a job would.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an answer waits until its change is noted, which takes a millisecond or so.
+const NOTING: Duration = Duration::from_millis(500);
 
 /// The principal that a request acts for, with its session.
 #[derive(Debug, Clone)]
@@ -64,6 +67,37 @@ impl Admitted {
     /// Lets all reads that follow show what is committed.
     pub(crate) fn show_latest(&self) {
         self.is_latest.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A change by a session that is not noted yet. It is noted when this is dropped, too, because a change may be committed
+/// although nobody waits for its answer any more.
+pub(crate) struct Writing {
+    gate: Arc<Gate>,
+    session: Option<i64>,
+}
+
+impl Writing {
+    /// Notes the change. Goes on in the background if this takes long, so that the answer is not lost.
+    pub(crate) async fn note(mut self) {
+        if let Some(noting) = self.begin() {
+            let _ = tokio::time::timeout(NOTING, noting).await;
+        }
+    }
+
+    fn begin(&mut self) -> Option<JoinHandle<()>> {
+        let (session, gate) = (self.session.take()?, self.gate.clone());
+        Some(tokio::spawn(async move {
+            if let Err(error) = account::session::note_written(&gate.own, session).await {
+                tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");
+            }
+        }))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        drop(self.begin());
     }
 }
 
@@ -148,13 +182,11 @@ impl Gate {
         Ok(Admitted { principal: found.principal, session, shows: found.shows, is_latest })
     }
 
-    /// Notes that a caller has written, where reads may use replicas: those of the same session use none that lacks it.
-    pub(crate) async fn note_written(&self, admitted: &Admitted) {
+    /// Begins a change by a caller. Where reads may use replicas, those of the same session use none that lacks it.
+    pub(crate) fn begin_writing(self: &Arc<Self>, admitted: &Admitted) -> Writing {
         admitted.show_latest();
-        let Some((session, _)) = admitted.session.as_ref().filter(|_| self.reader.has_replicas()) else { return };
-        if let Err(error) = account::session::note_written(&self.own, *session).await {
-            tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");
-        }
+        let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas());
+        Writing { gate: self.clone(), session: session.map(|(session, _)| *session) }
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an

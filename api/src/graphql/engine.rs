@@ -386,11 +386,12 @@ impl Engine {
             self.check_payloads(operation, &ready.asked.variables, &self.request(caller, &ready))?;
         }
         let roots = ready.root_names();
+        let writing = ready.changes().then(|| self.gate.begin_writing(&caller.admitted));
         let span = if ready.changes() { tracing::info_span!("act", fields = roots) } else { tracing::Span::none() };
         let execution = self.schema.execute(self.execution(&ready, caller));
         let (response, is_denied) = Box::pin(watch_denials(execution).instrument(span)).await;
-        if ready.changes() {
-            self.gate.note_written(&caller.admitted).await;
+        if let Some(writing) = writing {
+            writing.note().await;
         }
         if is_denied {
             self.gate.note_denied(&caller.by(), &roots).await;

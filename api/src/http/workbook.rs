@@ -160,8 +160,9 @@ pub(crate) async fn keep_field(
     gate::may_change(&by.principal)?;
     let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
     let bytes = bytes_of(field).await?;
+    let writing = state.gate.begin_writing(&caller.admitted);
     let id = keep(state, &by, into, Received { file, bytes, mapping: None }).await?;
-    state.gate.note_written(&caller.admitted).await;
+    writing.note().await;
     Ok(pending_import::id_of(id))
 }
 
@@ -283,8 +284,9 @@ pub(crate) async fn report_field(
     let name = stem(&file);
     let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
     let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+    let writing = state.gate.begin_writing(&caller.admitted);
     let lines = Box::pin(workbook::report(&state.files.acting(&by), &sheets)).await?;
-    state.gate.note_written(&caller.admitted).await;
+    writing.note().await;
     Ok(lines)
 }
 
@@ -361,8 +363,9 @@ impl How {
 /// of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
-    let taken: Result<Value, Unserved> = Box::pin(async {
+    let taken: Result<(Value, gate::Writing), Unserved> = Box::pin(async {
         state.admit_upload(&request, &mut caller).await?;
+        let writing = state.gate.begin_writing(&caller.admitted);
         let how = How::of(&request)?;
         let by = caller.by();
         let acting = state.files.acting(&by);
@@ -382,7 +385,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
                 creates_units: how.create_units,
             };
             let id = keep(&state, &by, into, received).await?;
-            return Ok(json!({ "importId": pending_import::id_of(id) }));
+            return Ok((json!({ "importId": pending_import::id_of(id) }), writing));
         }
         let Received { file, bytes, mapping } = received;
         let name = stem(&file);
@@ -391,7 +394,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
         let Some((round, region)) = into.filter(|_| !is_progress) else {
             let lines = Box::pin(workbook::report(&acting, &sheets)).await?;
-            return Ok(lines_of(&lines, caller.language));
+            return Ok((lines_of(&lines, caller.language), writing));
         };
         let round = name_of(acting.db, round).await?;
         let issued_by = match how.issued_by {
@@ -428,12 +431,12 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         if how.write_mapping {
             answer["mapping"] = told.mapping().into();
         }
-        Ok(answer)
+        Ok((answer, writing))
     })
     .await;
     match taken {
-        Ok(told) => {
-            state.gate.note_written(&caller.admitted).await;
+        Ok((told, writing)) => {
+            writing.note().await;
             if told.get("importId").is_some() {
                 return answer(StatusCode::ACCEPTED).json(told);
             }

@@ -55,9 +55,23 @@ impl Cluster {
         self.tell(1, "ledger", if replays { "SELECT pg_wal_replay_resume()" } else { "SELECT pg_wal_replay_pause()" });
     }
 
+    /// Lets the standby stand still, without an answer to anybody, or go on.
+    pub(crate) fn freeze(&self, stands_still: bool) {
+        let process = self.process(1).unwrap();
+        let signal = if stands_still { "-STOP" } else { "-CONT" };
+        assert!(Command::new("pkill").args([signal, "-P", &process]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
     /// Stops the standby.
     pub(crate) fn stop_standby(&self) {
         self.run("pg_ctl", &["-D", NAMES[1], "-m", "immediate", "stop"]);
+    }
+
+    /// Returns the number of a server's first process; none while it does not run.
+    fn process(&self, server: usize) -> Option<String> {
+        let file = self.dir.path().join(NAMES[server]).join("postmaster.pid");
+        Some(std::fs::read_to_string(file).ok()?.lines().next()?.to_owned())
     }
 
     fn begin(&self, server: usize) {
@@ -106,11 +120,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for name in NAMES {
-            let folder = self.dir.path().join(name);
-            let Some(process) = std::fs::read_to_string(folder.join("postmaster.pid")).ok() else { continue };
-            let process = process.lines().next().unwrap_or_default().to_owned();
-            let _ = Command::new("kill").args(["-QUIT", &process]).status();
+        for process in [0, 1].into_iter().filter_map(|server| self.process(server)) {
+            for signal in ["-QUIT", "-CONT"] {
+                let _ = Command::new("kill").args([signal, &process]).status();
+            }
         }
     }
 }

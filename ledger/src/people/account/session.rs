@@ -10,8 +10,8 @@ use entity::session::{self, SessionKind};
 use planner::{Freshness, Reader};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseConnection, EntityTrait, FromQueryResult,
-    QueryFilter, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseConnection, DbBackend, EntityTrait,
+    FromQueryResult, QueryFilter, Statement,
 };
 use serde_json::json;
 
@@ -30,6 +30,9 @@ use crate::{Result, random};
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
 /// The maximum lifetime of a token, in days.
 pub const MAX_TOKEN_DAYS: i64 = 366;
+/// How long a session is new: longer than a standby may lag.
+const NEW: TimeDelta = TimeDelta::minutes(10);
+
 /// The minimum time between two records of the last use of a session.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
 
@@ -267,6 +270,7 @@ struct Row {
     is_read_only: bool,
     is_limited: bool,
     last_used_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
     written_to: Option<i64>,
     account: i64,
     role: Role,
@@ -309,7 +313,7 @@ async fn find(
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.backend(),
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.written_to, \
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, s.written_to, \
                 a.id AS account, a.role, \
                 a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
@@ -344,12 +348,19 @@ async fn find(
         reach,
         nation: None,
     };
-    let shows = Freshness::Since(row.written_to.unwrap_or_default());
+    let shows = match row.written_to {
+        // What opened it may have written something before.
+        None if now - row.created_at < NEW => Freshness::Latest,
+        written_to => Freshness::Since { position: written_to.unwrap_or_default(), session: row.session },
+    };
     Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED, shows }))
 }
 
-/// Records that a session has written up to the present position of PostgreSQL's log.
+/// Records that a session has written up to the present position of PostgreSQL's log. Does nothing on SQLite.
 pub async fn note_written(db: &DatabaseConnection, session: i64) -> Result<()> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
     let position = "(pg_current_wal_insert_lsn() - '0/0')::bigint";
     session::Entity::update_many()
         .col_expr(session::Column::WrittenTo, Expr::cust(position))
