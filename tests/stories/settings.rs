@@ -76,7 +76,7 @@ const WRONG: &[Wrong] = &[
     (&[("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=quatsch")], "database_url", "verify-full"),
     (&[("DATABASE_URL", "postgres://u:hunter2@h:99999/d")], "database_url", "端口应为 1 至 65535"),
     (&[("DATABASE_READ_LAG", "0")], "database_read_lag", "1 至 300"),
-    (&[("DATABASE_READ_URL", "postgres://u@h/d")], "database_read_url", "PostgreSQL"),
+    (&[("DATABASE_URL", "sqlite:x"), ("DATABASE_READ_URL", "postgres://u@h/d")], "database_read_url", "PostgreSQL"),
     (&[("DATABASE_URL", "postgres://h/d"), ("DATABASE_READ_URL", "sqlite:x")], "database_read_url", "postgres://"),
     (
         &[("DATABASE_URL", "postgres://h/d"), ("DATABASE_READ_URL", "postgres://h/d?target_session_attrs=any")],
