@@ -6,7 +6,7 @@ SHELL := bash
 # Runs the program, after building it if necessary.
 RECTIFY := cargo run --quiet --bin rectify --
 
-.PHONY: help run story test book settings client bench growth bench-import bench-mail chaos failover failures lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
+.PHONY: help run story test book settings client bench growth bench-import bench-mail chaos failover failures load lint check deny schema shots fmt doc assets advisories sbom compose-up compose-down
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,10 @@ chaos: ## Kill three schedulers 100 times while they deliver to servers that mis
 failover: ## Prove that a failover of PostgreSQL under Patroni loses nothing that was acknowledged
 	cargo build --bin rectify
 	deploy/failover
+
+load: ## Ask a server over the national demo at fixed rates, with a release build; needs oha; SOAK=60 for an hour at half of what it holds
+	cargo build --release --bin rectify
+	RECTIFY=target/release/rectify deploy/load
 
 failures: ## Bring failures about (database, disk, mail server, kills), and print what users get and what is lost; as root
 	cargo build --bin rectify

@@ -84,7 +84,7 @@ an_assignment() {
 begin_writing() {
   local assignment=$1 number=0 port
   shift
-  rm --force stop acknowledged-* refused-* stale-*
+  rm --force stop acknowledged-* refused-* stale-* read-*
   writers=()
   for port in "$@"; do write "$assignment" "$((++number))" "$port" & writers+=($!); done
 }
@@ -106,10 +106,12 @@ write() {
 read_back() {
   local answer
   answer=$(ask "$1" '{"query":"{ supervisionActions(first: 100) { nodes { reason } } }"}' || true)
-  if [[ $answer == *'"nodes"'* && $answer != *"$2"* ]]; then echo "$2" >>"stale-$3"; fi
+  if [[ $answer == *"$2"* ]]; then echo "$2" >>"read-$3"; elif [[ $answer == *'"nodes"'* ]]; then echo "$2" >>"stale-$3"; fi
 }
 # stale: prints how many acts were not there when they were read back.
 stale() { cat stale-* 2>/dev/null | wc --lines; }
+# read_again: prints how many were.
+read_again() { cat read-* 2>/dev/null | wc --lines; }
 end_writing() {
   touch stop
   wait "${writers[@]}"

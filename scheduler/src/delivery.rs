@@ -470,6 +470,8 @@ impl<'a> Run<'a> {
         for tries in 0.. {
             match delivery::settle(&self.context.db, &self.lease, batch, self.context.now()).await {
                 Ok(0) => return,
+                // A try that failed may have recorded them.
+                Ok(_) if tries > 0 => return,
                 Ok(lost) => {
                     tracing::warn!(mails = lost, "the lease on mails was lost: another process delivers them");
                     return;

@@ -133,6 +133,8 @@ enum Unfit {
     Primary,
     #[error("it lags")]
     Lagging,
+    #[error("it is not known how far the primary is, because it does not answer")]
+    Unknown,
     #[error("it does not answer")]
     Silent,
     /// It cannot be reached, or refuses to answer.
@@ -212,7 +214,10 @@ impl Log {
             return Err(Unfit::Primary);
         }
         // It has what the primary had at one of the moments that are not too long ago.
-        let mut near = seen.moments.iter().filter(|(at, _)| at.elapsed() <= self.most_lag);
+        let mut near = seen.moments.iter().filter(|(at, _)| at.elapsed() <= self.most_lag).peekable();
+        if near.peek().is_none() {
+            return Err(Unfit::Unknown);
+        }
         if near.any(|(_, position)| *position <= found.position) { Ok(found.position) } else { Err(Unfit::Lagging) }
     }
 }
@@ -253,7 +258,9 @@ impl Watched {
         let told = position.as_ref().map(|_| ()).map_err(Clone::clone);
         self.replayed.send_replace(position.unwrap_or(UNUSED));
         metrics::standby(&self.name, (told != Err(Unfit::Primary)).then_some(told.is_ok()));
-        if self.told.as_ref() == Some(&told) {
+        // The first question to the primary may be under way.
+        let is_beginning = self.told.is_none() && told == Err(Unfit::Unknown);
+        if is_beginning || self.told.as_ref() == Some(&told) {
             return;
         }
         match &told {

@@ -190,7 +190,8 @@ impl Settings {
         {
             faults.take(crate::database::check("database_url", &database.url));
         }
-        if is_set(&self.database_read_url) {
+        let files = [&self.database_url_file, &self.database_password_file];
+        if is_set(&self.database_read_url) && files.iter().all(|file| file.as_os_str().is_empty()) {
             faults.take(self.database_to_read());
         }
     }

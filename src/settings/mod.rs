@@ -23,6 +23,7 @@ use ledger::record::audit::{Key, Keys};
 use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
 use scheduler::{Post, Webhooks};
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -327,7 +328,9 @@ impl Settings {
             }
         }
         crate::database::check(name, url.as_str())?;
-        let is_same_user = url.username() == main_url.username();
+        let user =
+            |url: &Url| url.as_str().parse::<PgConnectOptions>().ok().map(|server| server.get_username().to_owned());
+        let is_same_user = user(&url) == user(&main_url);
         let password = found.password.or(main.password.filter(|_| is_same_user));
         Ok(Some(Database { url: url.into(), password, ..found }))
     }
@@ -779,7 +782,7 @@ fn unreadable(setting: &str, file: &Path, error: &std::io::Error) -> Fault {
 /// Parses the URL in the setting `name`. The fault of an ambiguous URL does not quote it, because it may contain a
 /// password.
 fn certain(name: &str, text: &str) -> Result<Url, Fault> {
-    let what = name.trim_end_matches("_url");
+    let what = name.trim_end_matches("_url").trim_end_matches("_read");
     if secret::has_bad_port(text) {
         return Err(Fault::new(name, "端口应为 1 至 65535", "the port must be from 1 to 65535"));
     }

@@ -374,13 +374,16 @@ impl Imports {
         let (imports, by) = (self.clone(), by.clone());
         tokio::spawn(async move {
             let place = imports.places.acquire().await;
-            let task = Box::pin(imports.process(&by, id, dry_run, &progress));
+            let task = Box::pin(async {
+                let done = imports.process(&by, id, dry_run, &progress).await;
+                if let Some(session) = by.session
+                    && let Err(error) = session::note_written(&imports.db, session).await
+                {
+                    tracing::warn!(%error, import = id, "it could not be noted that an import has written");
+                }
+                done
+            });
             let done = imports.while_telling(id, &progress, task).await;
-            if let Some(session) = by.session
-                && let Err(error) = session::note_written(&imports.db, session).await
-            {
-                tracing::warn!(%error, import = id, "it could not be noted that an import has written");
-            }
             if let Err(error) = imports.settle(id, dry_run, done, &progress).await {
                 tracing::error!(%error, import = id, "the outcome of an import could not be kept");
             }

@@ -6,10 +6,11 @@ pub(crate) mod credentials;
 pub(crate) mod lanes;
 pub(crate) mod rate;
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -33,6 +34,8 @@ const FRESH: i64 = 1_000;
 /// How long admitting a request may take. It reads a row or two, so if it takes longer, the database cannot be reached
 /// or has no free connection, and the caller hears so rather than waiting as long as a job would.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a session that has written reads the primary, whatever a standby has.
+const REMEMBERED: Duration = Duration::from_secs(10);
 /// How long an answer waits until its change is noted, which takes a millisecond or so.
 const NOTING: Duration = Duration::from_millis(500);
 
@@ -87,6 +90,7 @@ impl Writing {
 
     fn begin(&mut self) -> Option<JoinHandle<()>> {
         let (session, gate) = (self.session.take()?, self.gate.clone());
+        gate.remember(session);
         Some(tokio::spawn(async move {
             if let Err(error) = account::session::note_written(&gate.own, session).await {
                 tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");
@@ -115,6 +119,8 @@ pub(crate) struct Gate {
     idle: Option<TimeDelta>,
     /// Limits how many denials of an account are written to the audit trail.
     denials: DefaultKeyedRateLimiter<i64>,
+    /// The sessions that have just written, and when.
+    writing: Mutex<HashMap<i64, Instant>>,
     is_closed: AtomicBool,
     asked_at: AtomicI64,
     nation: OnceLock<i64>,
@@ -138,7 +144,8 @@ impl Gate {
         };
         let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
         let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
-        Self { reader, own, clock, zone, opens, idle, denials, is_closed, asked_at, nation: OnceLock::new() }
+        let writing = Mutex::default();
+        Self { reader, own, clock, zone, opens, idle, denials, writing, is_closed, asked_at, nation: OnceLock::new() }
     }
 
     /// Authenticates a request by the value of its `Authorization` header. `is_forwarded` tells whether a proxy has
@@ -178,15 +185,30 @@ impl Gate {
                 }
             });
         }
-        let (session, is_latest) = (Some((found.session, secret)), Arc::default());
+        let is_latest = Arc::new(AtomicBool::new(self.has_just_written(found.session)));
+        let session = Some((found.session, secret));
         Ok(Admitted { principal: found.principal, session, shows: found.shows, is_latest })
     }
 
     /// Begins a change by a caller. Where reads may use replicas, those of the same session use none that lacks it.
     pub(crate) fn begin_writing(self: &Arc<Self>, admitted: &Admitted) -> Writing {
         admitted.show_latest();
-        let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas());
-        Writing { gate: self.clone(), session: session.map(|(session, _)| *session) }
+        let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas()).map(|(session, _)| *session);
+        session.inspect(|session| self.remember(*session));
+        Writing { gate: self.clone(), session }
+    }
+
+    /// Lets the next requests of a session show what is committed: until the note is, and what was under way when its
+    /// caller left.
+    fn remember(&self, session: i64) {
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writing.retain(|_, since| since.elapsed() < REMEMBERED);
+        writing.insert(session, Instant::now());
+    }
+
+    fn has_just_written(&self, session: i64) -> bool {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writing.get(&session).is_some_and(|since| since.elapsed() < REMEMBERED)
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an

@@ -365,7 +365,6 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
     let mut caller = state.caller(&request);
     let taken: Result<(Value, gate::Writing), Unserved> = Box::pin(async {
         state.admit_upload(&request, &mut caller).await?;
-        let writing = state.gate.begin_writing(&caller.admitted);
         let how = How::of(&request)?;
         let by = caller.by();
         let acting = state.files.acting(&by);
@@ -375,6 +374,7 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
         let received = receive(&request, payload, how.name.as_deref()).await?;
+        let writing = state.gate.begin_writing(&caller.admitted);
         if let Some((round, region)) = into.clone().filter(|_| how.keep && !is_progress) {
             let into = ImportPlace {
                 round,
