@@ -161,6 +161,8 @@ struct Run<'a> {
     is_over: AtomicBool,
     /// Whether the server has answered about a mail.
     has_answered: AtomicBool,
+    /// How often recording outcomes is tried again when the database fails.
+    tries: AtomicUsize,
     /// Why the run failed.
     error: Mutex<Option<ledger::Error>>,
     sent: AtomicUsize,
@@ -182,6 +184,7 @@ impl<'a> Run<'a> {
             places: Semaphore::new(context.post.connections()),
             is_over: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
+            tries: AtomicUsize::new(TRIES),
             error: Mutex::default(),
             sent: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
@@ -227,10 +230,6 @@ impl<'a> Run<'a> {
 
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed) || (self.context.stopping)()
-    }
-
-    fn has_failed(&self) -> bool {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Ends the run because of an error. Only the first is kept.
@@ -476,8 +475,11 @@ impl<'a> Run<'a> {
                     tracing::warn!(mails = lost, "the lease on mails was lost: another process delivers them");
                     return;
                 }
-                // After a database that was waited for in vain, nothing else is waited for.
-                Err(error) if tries == TRIES || self.has_failed() => return self.fail(error),
+                Err(error) if tries == self.tries.load(Ordering::Relaxed) => {
+                    // After a database that was waited for in vain, nothing else is waited for.
+                    self.tries.store(0, Ordering::Relaxed);
+                    return self.fail(error);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the outcomes of mails could not be recorded; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
