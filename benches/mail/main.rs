@@ -31,6 +31,9 @@ use sink::{Manners, Sink};
 /// The path of the measured program.
 const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
 
+/// How many mails smaller counts are repeated to.
+const SMALL: usize = 1_000;
+
 /// The result of a step.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -95,13 +98,19 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     }
     println!("| waiting | lettre, mails/s | Rectify, mails/s | ratio |\n| --- | --- | --- | --- |");
     for &count in &arguments.counts {
-        outbox.fill(count)?;
-        sink.expect(count);
-        outbox.deliver()?;
-        let own = sink.rate()?;
-        sink.expect(count);
-        bare::send(&sink, count, arguments.connections)?;
-        let bare = sink.rate()?;
+        // Few mails take so short a time that one run of them says little.
+        let rounds = (SMALL / count.max(1)).max(1);
+        let (mut own, mut bare) = (0.0, 0.0);
+        for _ in 0..rounds {
+            outbox.fill(count)?;
+            sink.expect(count);
+            outbox.deliver()?;
+            own += sink.rate()?.recip();
+            sink.expect(count);
+            bare::send(&sink, count, arguments.connections)?;
+            bare += sink.rate()?.recip();
+        }
+        let (own, bare) = (f64::from(rounds as u32) / own, f64::from(rounds as u32) / bare);
         println!("| {count} | {bare:.0} | {own:.0} | {:.0} % |", 100.0 * own / bare);
     }
     for behind in [0, arguments.behind] {
