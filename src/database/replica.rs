@@ -174,8 +174,8 @@ impl Log {
         Self { most_lag, seen: Mutex::default() }
     }
 
-    /// Notes the position of the primary's log until its pool is closed. Asks on a connection of its own, because those of
-    /// the pool may all be in use.
+    /// Notes the position of the primary's log until its pool is closed. Asks on a connection of its own, because those
+    /// of the pool may all be in use.
     async fn follow(self: Arc<Self>, primary: PgPool) {
         let mut held: Option<(PgConnection, Arc<PgConnectOptions>)> = None;
         while !primary.is_closed() {

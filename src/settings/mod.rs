@@ -303,8 +303,8 @@ impl Settings {
         Self::postgres("database_url", url, ["read-write", "primary"])
     }
 
-    /// Returns how to connect to the standbys that reads may use, each by itself; none if the settings name none. TLS is
-    /// that of the database if the URL does not say, and so is the password for the same user.
+    /// Returns how to connect to the standbys that reads may use, each by itself; none if the settings name none. TLS,
+    /// and the password of the same user, are those of the database unless the URL gives its own.
     pub(crate) fn database_to_read(&self) -> Result<Option<Database>, Fault> {
         let name = "database_read_url";
         let given = Self::secret(name, &self.database_read_url, &self.database_read_url_file)?;

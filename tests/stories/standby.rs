@@ -1,5 +1,5 @@
-//! Reads on a standby (`database_read_url`): what a session has written is there, and a standby that lags too much or is
-//! gone is not used.
+//! Reads on a standby (`database_read_url`): what a session has written is there, and a standby that lags too much or
+//! is gone is not used.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;

@@ -73,8 +73,8 @@ impl Admitted {
     }
 }
 
-/// A change by a session that is not noted yet. It is noted when this is dropped, too, because a change may be committed
-/// although nobody waits for its answer any more.
+/// A change by a session that is not noted yet. It is noted when this is dropped, too, because a change may be
+/// committed although nobody waits for its answer any more.
 pub(crate) struct Writing {
     gate: Arc<Gate>,
     session: Option<i64>,

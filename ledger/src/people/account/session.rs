@@ -313,7 +313,8 @@ async fn find(
     // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
     let statement = Statement::from_sql_and_values(
         db.backend(),
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, s.written_to, \
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, \
+                s.created_at, s.written_to, \
                 a.id AS account, a.role, \
                 a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
                 (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
