@@ -64,6 +64,7 @@ until_true() {
 
 # ask PORT REQUEST: asks a Rectify server, with the token of a session if there is one.
 session=''
+declare -A reads_on=()
 ask() {
   curl --silent --max-time 40 --header 'Content-Type: application/json' ${session:+--header "Authorization: Bearer $session"} \
     --data "$2" "http://127.0.0.1:$1/graphql"
@@ -80,7 +81,8 @@ an_assignment() {
     jq --raw-output '.data.assignments.nodes[0].id'
 }
 # begin_writing ASSIGNMENT PORT…: lets one writer for each port urge a unit again and again, and notes what was
-# acknowledged or refused, and when. With a session, it reads each act back, and notes which were not there.
+# acknowledged or refused, and when. With a session, it reads each act back on the port that `reads_on` names, and notes
+# which were not there.
 begin_writing() {
   local assignment=$1 number=0 port
   shift
@@ -96,7 +98,7 @@ write() {
     answer=$(ask "$3" "{\"query\":\"$query\"}" || true)
     if [[ $answer == *'"issueSupervision":{"errors":[]}'* ]]; then
       printf '%s\t%s\n' "$EPOCHREALTIME" "$reason" >>"acknowledged-$2"
-      if [ -n "$session" ]; then read_back "$3" "$reason" "$2"; fi
+      if [ -n "$session" ]; then read_back "${reads_on[$3]:-$3}" "$reason" "$2"; fi
     else
       printf '%s\t%s\n' "$EPOCHREALTIME" "${answer:-no answer}" >>"refused-$2"
       sleep 0.1

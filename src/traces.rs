@@ -9,7 +9,7 @@ use opentelemetry::{KeyValue, trace::Span as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter as Export};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter as SpanExporterTrait};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::clock;
@@ -43,8 +43,10 @@ impl Traces {
         };
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let resource = Resource::builder().with_service_name(SERVICE).with_attribute(version).build();
-        let provider =
-            SdkTracerProvider::builder().with_batch_exporter(Telling::new(exporter)).with_resource(resource).build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(LoggingExporter::new(exporter))
+            .with_resource(resource)
+            .build();
         // Tests start it several times in one process; the first stays.
         let _ = TRACER.set(provider.tracer(SERVICE));
         Some(Self(provider))
@@ -66,18 +68,18 @@ impl Drop for Traces {
 /// An exporter that says in the log when the collector begins to refuse spans, which are then lost, and when it takes
 /// them again.
 #[derive(Debug)]
-struct Telling {
+struct LoggingExporter {
     exporter: SpanExporter,
     is_refused: AtomicBool,
 }
 
-impl Telling {
+impl LoggingExporter {
     fn new(exporter: SpanExporter) -> Self {
         Self { exporter, is_refused: AtomicBool::new(false) }
     }
 }
 
-impl Export for Telling {
+impl SpanExporterTrait for LoggingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let exported = self.exporter.export(batch).await;

@@ -353,7 +353,7 @@ pub(crate) struct Request {
     /// How much the operation asks of the database.
     pub(crate) lane: Lane,
     /// How fresh its reads are.
-    pub(crate) shows: Freshness,
+    pub(crate) freshness: Freshness,
     /// The values that only the program can compute, by their names.
     pub(crate) finishers: &'static [(&'static str, Finishing)],
     pub(crate) link_key: LinkKey,

@@ -35,8 +35,8 @@ pub struct Model {
     pub is_limited: bool,
     /// Whether it only opens the calendar of the account's deadlines.
     pub is_calendar: bool,
-    /// Position in PostgreSQL's log up to which it has written, as bytes from the beginning; null where it has not
-    /// written or no read uses a standby.
+    /// Position in PostgreSQL's log up to which it has written, as bytes from the beginning; null if nothing is noted:
+    /// it has not written, or the API that it wrote through reads on no standby.
     pub written_to: Option<i64>,
 }
 

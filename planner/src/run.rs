@@ -123,11 +123,11 @@ impl Reader {
     }
 
     /// Runs the statement and returns the answer as JSON text: `null` if the root row does not exist. It runs on a
-    /// replica where one is as fresh as the read `shows`. `finisher` computes the values that the database cannot.
+    /// replica where one is fresh enough. `finisher` computes the values that the database cannot.
     pub async fn read(
         &self,
         statement: Statement,
-        (lane, shows): (Lane, Freshness),
+        (lane, freshness): (Lane, Freshness),
         finisher: &dyn Finisher,
     ) -> Result<String, DbErr> {
         let Statement { asked, finishes, searches } = statement;
@@ -135,8 +135,8 @@ impl Reader {
             Lane::Cheap => None,
             Lane::Dear => Some(place(&self.dear).await?),
         };
-        let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches, shows).await? };
-        let data = self.data(asked, shows).await?.unwrap_or_else(|| "null".to_owned());
+        let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches, freshness).await? };
+        let data = self.data(asked, freshness).await?.unwrap_or_else(|| "null".to_owned());
         if finishes.is_empty() {
             return Ok(data);
         }
@@ -152,17 +152,17 @@ impl Reader {
         &self,
         asked: sea_orm::Statement,
         searches: &[Search],
-        shows: Freshness,
+        freshness: Freshness,
     ) -> Result<sea_orm::Statement, DbErr> {
         let lookup = search::lookup(asked.db_backend, searches);
-        let read = self.data(lookup, shows).await?.unwrap_or_else(|| "[]".to_owned());
+        let read = self.data(lookup, freshness).await?.unwrap_or_else(|| "[]".to_owned());
         search::narrow(asked, searches, &read).map_err(|error| DbErr::Custom(error.to_string()))
     }
 
     /// Runs a statement and returns its only column of its only row.
-    async fn data(&self, asked: sea_orm::Statement, shows: Freshness) -> Result<Option<String>, DbErr> {
+    async fn data(&self, asked: sea_orm::Statement, freshness: Freshness) -> Result<Option<String>, DbErr> {
         let only = |row: Option<PgRow>| row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
-        if let Freshness::Since { position, session } = shows
+        if let Freshness::Since { position, session } = freshness
             && let Some((replica, kept)) = self.replica(position, session)
         {
             match replica.unless_lost(position, Box::pin(kept.fetch(&replica.db, &asked))).await {

@@ -31,7 +31,7 @@ const FIRST: usize = 4;
 /// How long a batch may take to be sent, so that a notice which is queued meanwhile waits no longer. The next batches
 /// are smaller or larger accordingly.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many times as many mails a claim takes at most as the one that was sent before it.
+/// The largest factor by which a claim exceeds the one before.
 const GROWTH: usize = 4;
 /// How many more mails are written or recorded at a time than connections send. A kill repeats what a server accepted
 /// and the outbox has not recorded, so this is few.
@@ -162,7 +162,7 @@ struct Run<'a> {
     /// Whether the server has answered about a mail.
     has_answered: AtomicBool,
     /// How often recording outcomes is tried again when the database fails.
-    tries: AtomicUsize,
+    most_tries: AtomicUsize,
     /// Why the run failed.
     error: Mutex<Option<ledger::Error>>,
     sent: AtomicUsize,
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             places: Semaphore::new(context.post.connections()),
             is_over: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
-            tries: AtomicUsize::new(TRIES),
+            most_tries: AtomicUsize::new(TRIES),
             error: Mutex::default(),
             sent: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
@@ -475,9 +475,9 @@ impl<'a> Run<'a> {
                     tracing::warn!(mails = lost, "the lease on mails was lost: another process delivers them");
                     return;
                 }
-                Err(error) if tries == self.tries.load(Ordering::Relaxed) => {
+                Err(error) if tries == self.most_tries.load(Ordering::Relaxed) => {
                     // After a database that was waited for in vain, nothing else is waited for.
-                    self.tries.store(0, Ordering::Relaxed);
+                    self.most_tries.store(0, Ordering::Relaxed);
                     return self.fail(error);
                 }
                 Err(error) => {

@@ -1,5 +1,6 @@
-//! Watches the standbys that reads may use (`database_read_url`): how far each has replayed the log of the primary. A
-//! standby that lags too much, cannot be reached or is no standby of this database is not used, and the log says so.
+//! Watches the standbys that reads may use (`database_read_url`): how far each has replayed the write-ahead log of the
+//! primary. A standby that lags too much, cannot be reached or is no standby of this database is not used, and the
+//! program's log says so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,12 +32,12 @@ pub(crate) fn open(settings: &Settings, db: &DatabaseConnection) -> Result<Vec<R
     let Some(Database { url, others, password }) = settings.database_to_read()? else { return Ok(Vec::new()) };
     let servers = connect::servers(settings, "database_read_url", (&url, &others), password.as_ref())?;
     let primary = db.get_postgres_connection_pool().clone();
-    let log = Arc::new(Log::new(Duration::from_secs(settings.database_read_lag)));
-    tokio::spawn(log.clone().follow(primary.clone()));
+    let wal = Arc::new(PrimaryWal::new(Duration::from_secs(settings.database_read_lag)));
+    tokio::spawn(wal.clone().follow(primary.clone()));
     let most = u32::try_from(super::readers(db, settings)).unwrap_or(u32::MAX).max(1);
     let replicas = servers.into_iter().map(|server| {
         let (replica, watched) = watched(server, most, password.clone());
-        tokio::spawn(watched.watch(log.clone(), primary.clone()));
+        tokio::spawn(watched.watch(wal.clone(), primary.clone()));
         replica
     });
     Ok(replicas.collect())
@@ -94,7 +95,7 @@ impl Shared {
 struct Found {
     is_standby: bool,
     identity: Identity,
-    /// How far it has written the log or, as a standby, replayed it.
+    /// How far it has written the write-ahead log or, as a standby, replayed it.
     position: i64,
 }
 
@@ -155,8 +156,8 @@ impl From<sqlx::Error> for Unfit {
     }
 }
 
-/// Where the log of the primary was at the latest moments.
-struct Log {
+/// Where the write-ahead log of the primary was at the latest moments.
+struct PrimaryWal {
     /// How long ago a moment may be.
     most_lag: Duration,
     seen: Mutex<Seen>,
@@ -169,13 +170,13 @@ struct Seen {
     moments: VecDeque<(Instant, i64)>,
 }
 
-impl Log {
+impl PrimaryWal {
     fn new(most_lag: Duration) -> Self {
         Self { most_lag, seen: Mutex::default() }
     }
 
-    /// Notes the position of the primary's log until its pool is closed. Asks on a connection of its own, because those
-    /// of the pool may all be in use.
+    /// Notes the position of the primary's write-ahead log until its pool is closed. Asks on a connection of its own,
+    /// because those of the pool may all be in use.
     async fn follow(self: Arc<Self>, primary: PgPool) {
         let mut held: Option<(PgConnection, Arc<PgConnectOptions>)> = None;
         while !primary.is_closed() {
@@ -204,7 +205,7 @@ impl Log {
         }
     }
 
-    /// Returns the position up to which a standby that may be used has the log.
+    /// Returns the position up to which a standby that may be used has the write-ahead log.
     fn judge(&self, found: &Found) -> Result<i64, Unfit> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.cluster.is_some_and(|cluster| cluster != found.identity.0) {
@@ -237,16 +238,16 @@ struct Watched {
 }
 
 impl Watched {
-    async fn watch(mut self, log: Arc<Log>, primary: PgPool) {
+    async fn watch(mut self, wal: Arc<PrimaryWal>, primary: PgPool) {
         while !primary.is_closed() {
-            self.compare(&log).await;
+            self.compare(&wal).await;
             tokio::time::sleep(PAUSE).await;
         }
         self.pool.close().await;
     }
 
     /// Lets reads use the standby, or not, by how far it is.
-    async fn compare(&mut self, log: &Log) {
+    async fn compare(&mut self, wal: &PrimaryWal) {
         let found = match tokio::time::timeout(PATIENCE, self.ask()).await {
             Ok(found) => found.map_err(Unfit::from),
             Err(_) => Err(Unfit::Silent),
@@ -254,7 +255,7 @@ impl Watched {
         if found.is_err() {
             self.connection = None;
         }
-        let position = found.and_then(|found| log.judge(&found));
+        let position = found.and_then(|found| wal.judge(&found));
         let told = position.as_ref().map(|_| ()).map_err(Clone::clone);
         self.replayed.send_replace(position.unwrap_or(UNUSED));
         metrics::standby(&self.name, (told != Err(Unfit::Primary)).then_some(told.is_ok()));

@@ -42,12 +42,13 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
         db.close().await.unwrap();
     });
     let standby = cluster.standby();
-    let server = world.serve_with(&[
-        ("RECTIFY_DATABASE_READ_URL", &standby),
+    let settings = [
+        ("RECTIFY_DATABASE_READ_URL", standby.as_str()),
         ("RECTIFY_DATABASE_READ_LAG", "300"),
         ("RECTIFY_MAX_BATCH", "2"),
-    ]);
-    eventually("the standby is used", || is_used(&server));
+    ];
+    let (server, other) = (world.serve_with(&settings), world.serve_with(&settings));
+    eventually("both use the standby", || is_used(&server) && is_used(&other));
 
     cluster.replays(false);
     open(&server, &writes, "第九轮督察");
@@ -58,12 +59,16 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
     ]);
     let together = server.ask(&batch, &[("authorization", &format!("Bearer {writes}"))]);
     assert!(together.json()[1].to_string().contains("第八轮督察"), "also within a request: {}", together.body);
-    eventually("others read the standby, which has not replayed it", || !shows(&server, &reads, "第九轮督察"));
+    for server in [&server, &other] {
+        eventually("others read the standby, which has not replayed it", || !shows(server, &reads, "第九轮督察"));
+        // The other process knows only from the session how far it has written.
+        assert!(shows(server, &writes, "第九轮督察"), "a session reads what it has written, in every process");
+    }
     cluster.replays(true);
     eventually("the standby catches up", || shows(&server, &reads, "第九轮督察"));
 
     // Another process, which lets a standby lag less.
-    drop(server);
+    drop((server, other));
     let server = world.serve_with(&[("RECTIFY_DATABASE_READ_URL", &standby), ("RECTIFY_DATABASE_READ_LAG", "1")]);
     eventually("the standby is used again", || is_used(&server));
     cluster.replays(false);

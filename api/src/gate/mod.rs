@@ -47,7 +47,7 @@ pub(crate) struct Admitted {
     /// one.
     pub(crate) session: Option<(i64, String)>,
     /// How fresh its reads are, until it writes.
-    shows: Freshness,
+    freshness: Freshness,
     /// Whether it has written, or lasts so long that another request of the session may have.
     is_latest: Arc<AtomicBool>,
 }
@@ -59,12 +59,12 @@ impl Admitted {
     }
 
     fn anonymous(principal: Principal) -> Self {
-        Self { principal, session: None, shows: Freshness::Latest, is_latest: Arc::default() }
+        Self { principal, session: None, freshness: Freshness::Latest, is_latest: Arc::default() }
     }
 
     /// Returns how fresh its reads are.
-    pub(crate) fn shows(&self) -> Freshness {
-        if self.is_latest.load(Ordering::Relaxed) { Freshness::Latest } else { self.shows }
+    pub(crate) fn freshness(&self) -> Freshness {
+        if self.is_latest.load(Ordering::Relaxed) { Freshness::Latest } else { self.freshness }
     }
 
     /// Lets all reads that follow show what is committed.
@@ -120,7 +120,7 @@ pub(crate) struct Gate {
     /// Limits how many denials of an account are written to the audit trail.
     denials: DefaultKeyedRateLimiter<i64>,
     /// The sessions that have just written, and when.
-    writing: Mutex<HashMap<i64, Instant>>,
+    recent_writers: Mutex<HashMap<i64, Instant>>,
     is_closed: AtomicBool,
     asked_at: AtomicI64,
     nation: OnceLock<i64>,
@@ -144,8 +144,20 @@ impl Gate {
         };
         let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
         let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
-        let writing = Mutex::default();
-        Self { reader, own, clock, zone, opens, idle, denials, writing, is_closed, asked_at, nation: OnceLock::new() }
+        let recent_writers = Mutex::default();
+        Self {
+            reader,
+            own,
+            clock,
+            zone,
+            opens,
+            idle,
+            denials,
+            recent_writers,
+            is_closed,
+            asked_at,
+            nation: OnceLock::new(),
+        }
     }
 
     /// Authenticates a request by the value of its `Authorization` header. `is_forwarded` tells whether a proxy has
@@ -187,7 +199,7 @@ impl Gate {
         }
         let is_latest = Arc::new(AtomicBool::new(self.has_just_written(found.session)));
         let session = Some((found.session, secret));
-        Ok(Admitted { principal: found.principal, session, shows: found.shows, is_latest })
+        Ok(Admitted { principal: found.principal, session, freshness: found.freshness, is_latest })
     }
 
     /// Begins a change by a caller. Where reads may use replicas, those of the same session use none that lacks it.
@@ -201,14 +213,14 @@ impl Gate {
     /// Lets the next requests of a session show what is committed: until the note is, and what was under way when its
     /// caller left.
     fn remember(&self, session: i64) {
-        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        writing.retain(|_, since| since.elapsed() < REMEMBERED);
-        writing.insert(session, Instant::now());
+        let mut writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.retain(|_, since| since.elapsed() < REMEMBERED);
+        writers.insert(session, Instant::now());
     }
 
     fn has_just_written(&self, session: i64) -> bool {
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        writing.get(&session).is_some_and(|since| since.elapsed() < REMEMBERED)
+        let writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.get(&session).is_some_and(|since| since.elapsed() < REMEMBERED)
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an

@@ -453,7 +453,7 @@ impl Engine {
             clock: self.services.clock.clone(),
             reader: self.reader.clone(),
             lane: ready.lane,
-            shows: if ready.queries() { caller.admitted.shows() } else { Freshness::Latest },
+            freshness: if ready.queries() { caller.admitted.freshness() } else { Freshness::Latest },
             finishers: FINISHERS,
             link_key: self.services.link_key.clone(),
             language: caller.language,

@@ -38,7 +38,7 @@ impl Plan {
                 let finisher = Completing(request);
                 request
                     .reader
-                    .read(statement, (request.lane, request.shows), &finisher)
+                    .read(statement, (request.lane, request.freshness), &finisher)
                     .await
                     .map_err(|failure| masked(&failure))
             }

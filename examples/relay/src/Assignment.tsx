@@ -70,7 +70,7 @@ function Report({ assignmentId, version }: { readonly assignmentId: string; read
           message
           path
         }
-        # What the act has changed besides, and, if it was refused, what somebody else has changed before.
+        # What the act has also changed, and, if it was refused, what somebody else has changed before.
         query {
           assignment(id: $id) {
             ...Assignment_assignment

@@ -99,9 +99,9 @@ fn in_force(held: &HeldAssignment) -> String {
 /// A decision on a request for an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The city office endorses the request (市级同意).
+    /// An office that verifies, usually the city's, endorses the request (市级同意).
     Endorse,
-    /// The regional office approves the endorsed request (批准), and the deadline of the assignment moves.
+    /// An office that may change deadlines approves the request (批准), and the deadline of the assignment moves.
     Approve,
     /// Either office rejects the request (不批准).
     Reject,

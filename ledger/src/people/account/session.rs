@@ -30,7 +30,7 @@ use crate::{Result, random};
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
 /// The maximum lifetime of a token, in days.
 pub const MAX_TOKEN_DAYS: i64 = 366;
-/// How long a session is new: longer than a standby may lag.
+/// How long a session is new: longer than a standby may lag, at most 300 seconds (`database_read_lag`).
 const NEW: TimeDelta = TimeDelta::minutes(10);
 
 /// The minimum time between two records of the last use of a session.
@@ -258,8 +258,8 @@ pub struct Authenticated {
     pub principal: Principal,
     /// Whether the use must be recorded ([`touch`]), as the last record is at least a minute old.
     pub is_stale: bool,
-    /// What its reads must show: all that it has written.
-    pub shows: Freshness,
+    /// How fresh its reads must be: they show all that it has written.
+    pub freshness: Freshness,
 }
 
 #[derive(FromQueryResult)]
@@ -349,12 +349,12 @@ async fn find(
         reach,
         nation: None,
     };
-    let shows = match row.written_to {
+    let freshness = match row.written_to {
         // What opened it may have written something before.
         None if now - row.created_at < NEW => Freshness::Latest,
         written_to => Freshness::Since { position: written_to.unwrap_or_default(), session: row.session },
     };
-    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED, shows }))
+    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED, freshness }))
 }
 
 /// Records that a session has written up to the present position of PostgreSQL's log. Does nothing on SQLite.
