@@ -1,4 +1,5 @@
-# Builds the program from source. SQLite and TLS are compiled in, so the final image only needs CA certificates.
+# Builds the program from source. SQLite and TLS are compiled in, so the final image only needs CA certificates, which
+# come from the first image: installing their package would add a package manager's files to the layer.
 # The base images are set to exact versions. To pin them by content as well, pass digests that you have checked:
 #   docker build --build-arg RUST_IMAGE=rust:1.95.0-bookworm@sha256:… \
 #     --build-arg DEBIAN_IMAGE=debian:12.12-slim@sha256:… .
@@ -19,11 +20,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 
 FROM ${DEBIAN_IMAGE}
 # Only the program can access its data. /secrets is for the database password that docker-compose.yml generates.
-RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
- && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data rectify \
+RUN useradd --system --uid 10001 --home-dir /data rectify \
  && install -d -o rectify -m 0700 /data /secrets
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /usr/local/bin/rectify /usr/local/bin/rectify
 USER rectify
 WORKDIR /data
