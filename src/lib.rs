@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod database;
 mod demo;
+mod drain;
 mod health;
 mod metrics;
 mod secret;

@@ -32,6 +32,7 @@ use workbook::Imports;
 
 use crate::command::jobs_context;
 use crate::database::{self, Health, Use};
+use crate::drain::Drain;
 use crate::settings::{self, Settings};
 use crate::{Failure, clock, telemetry};
 
@@ -92,7 +93,8 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let server = match port {
         Some(port) => {
             let examine = crate::health::examine(settings, health.clone(), last_tick.clone())?;
-            Some(listen(port, settings, readiness.clone(), examine, &link_key, jobs.clone())?)
+            let draining = draining.clone();
+            Some(listen((port, draining), settings, readiness.clone(), examine, &link_key, jobs.clone())?)
         }
         None => None,
     };
@@ -119,29 +121,17 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             stopping.store(true, Ordering::Relaxed);
             Ok(())
         }
-        Some((server, connections)) => {
+        Some(served) => {
             tracing::info!(address = %settings.listen, "the API is listening");
             let url = settings.public_url();
             telemetry::tell(settings, &format!("整改台账已启动：{url}/，接口 {url}/graphql，GraphiQL {url}/graphiql"));
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
-            let drain = async {
-                draining.store(true, Ordering::Relaxed);
-                connections.drain();
-                let seconds = settings.drain_seconds();
-                if seconds > 0 {
-                    tracing::info!(seconds, "not ready any more; answering what still arrives before stopping");
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
-                    () = stopped() => tracing::info!("told to stop again; stopping at once"),
-                }
-            };
-            answer(server, drain, &stopping).await
+            answer(served, &stopping).await
         }
     };
-    tracing::info!("stopping; waiting for requests and jobs in progress");
+    tracing::info!("waiting for requests and jobs in progress");
     if let Some(scheduler) = scheduler {
         scheduler.stop(GRACE).await;
     }
@@ -177,13 +167,13 @@ async fn welcome(settings: &Settings, db: &DatabaseConnection) -> Result<(), Fai
 pub(crate) type LastTick = Arc<OnceLock<Arc<scheduler::LastTick>>>;
 
 fn listen(
-    port: TcpSocket,
+    (port, draining): (TcpSocket, Arc<AtomicBool>),
     settings: &Settings,
     readiness: Probe,
     examine: Examine,
     link_key: &LinkKey,
     jobs: Arc<Context>,
-) -> Result<(Server, Connections), Failure> {
+) -> Result<Served, Failure> {
     let replicas = database::open_replicas(settings, &jobs.db)?;
     let services = Services {
         db: jobs.db.clone(),
@@ -248,14 +238,14 @@ fn listen(
         // Connections over the limits are answered and closed at once. This limit only keeps a flood of them from using
         // up the last file descriptors.
         .max_concurrent_connections((bounds.all + bounds.kept).div_ceil(workers) + bounds.kept.div_ceil(workers));
-    let signal = builder.graceful_shutdown_signal();
-    let bound = builder.listen("api", accepting(port)?, move || {
-        let (connections, signal) = (connections.clone(), signal.clone());
+    let port = accepting(port)?;
+    let drain = Drain::new(Duration::from_secs(settings.drain_seconds()), &port, draining)
+        .map_err(|error| cannot_listen(settings.listen, &error))?;
+    let closing = drain.closing();
+    let bound = builder.listen("api", port, move || {
+        let connections = connections.clone();
         let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let signal = signal.clone();
-                async move { signal.notified().await }
-            })
+            .graceful_shutdown_signal(closing.clone())
             .client_request_timeout(HEAD)
             .client_disconnect_timeout(DISCONNECT)
             .on_connect_ext(|io: &Connection<TcpStream>, extensions| io.introduce(extensions))
@@ -265,7 +255,8 @@ fn listen(
             .map_init_err(|()| ())
             .and_then(http)
     });
-    Ok((bound.map_err(|error| cannot_listen(settings.listen, &error))?.run(), kept))
+    let server = bound.map_err(|error| cannot_listen(settings.listen, &error))?.run();
+    Ok(Served { server, connections: kept, drain })
 }
 
 /// Takes a port without accepting connections on it, so that a port that is in use is told before the database is
@@ -289,10 +280,17 @@ fn accepting(port: TcpSocket) -> Result<TcpListener, Failure> {
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
-    Failure::Rejected(format!(
-        "无法监听 {address}，请换一个端口，或停止占用它的程序 / cannot listen on {address}; choose another port, or \
-         stop the program that uses it: {error}"
-    ))
+    let (zh, en) = match error.kind() {
+        io::ErrorKind::AddrNotAvailable => (
+            "本机没有这个地址，请在 listen 中写本机的地址或 0.0.0.0",
+            "this machine has no such address; set `listen` to one it has",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            ("没有权限使用这个端口，请换一个 1024 以上的端口", "this port needs privileges; choose one from 1024 on")
+        }
+        _ => ("请换一个端口，或停止占用它的程序", "choose another port, or stop the program that uses it"),
+    };
+    Failure::Rejected(format!("无法监听 {address}，{zh} / cannot listen on {address}: {en}: {error}"))
 }
 
 /// Returns what runs jobs by hand. A job that runs beside the ticks, such as the delivery of mail, is not run by hand.
@@ -405,16 +403,23 @@ fn cross_origin(origins: &[String], headers: &[HeaderName]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Serves until the process is told to stop or the server fails. `drain` goes on serving for as long as a balancer may
-/// still send requests; the listener is closed after it.
-async fn answer(server: Server, drain: impl Future<Output = ()>, stopping: &AtomicBool) -> Result<(), Failure> {
+/// The server of the API.
+struct Served {
+    server: Server,
+    connections: Connections,
+    drain: Drain,
+}
+
+/// Serves until the process is told to stop or the server fails.
+async fn answer(served: Served, stopping: &AtomicBool) -> Result<(), Failure> {
+    let Served { server, connections, drain } = served;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = async { stopped().await; drain.await } => {
+        () = async { stopped().await; drain.wait(&connections, stopped()).await } => {
             stopping.store(true, Ordering::Relaxed);
-            handle.stop(true).await;
+            drain.stop(handle).await;
             serving.await
         }
     };

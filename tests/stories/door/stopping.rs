@@ -1,10 +1,17 @@
 //! How a server stops: it says first that it is not ready, and answers what still arrives.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use crate::support::{Server, World, stories};
 
 use super::{ANY, ask};
 
-stories!(a_server_that_is_told_to_stop_still_answers_what_arrives,);
+stories!(
+    a_server_that_is_told_to_stop_still_answers_what_arrives,
+    no_request_is_lost_at_the_moment_when_a_server_stops,
+);
 
 fn a_server_that_is_told_to_stop_still_answers_what_arrives(world: &World) {
     let mut server = world.serve_with(&[("RECTIFY_DRAIN_SECONDS", "300")]);
@@ -26,4 +33,31 @@ fn a_server_that_is_told_to_stop_still_answers_what_arrives(world: &World) {
     // Told once more, it does not wait any longer.
     server.signal("TERM");
     assert!(server.ended().success());
+}
+
+/// Each connection ends with its answer while a server drains, so that a balancer opens many at the moment of the end.
+fn no_request_is_lost_at_the_moment_when_a_server_stops(world: &World) {
+    let mut server = world.serve_with(&[("RECTIFY_DRAIN_SECONDS", "1")]);
+    let address: SocketAddr = server.base.trim_start_matches("http://").parse().unwrap();
+    let answered = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(move || ask_until_refused(address))).collect();
+        server.signal("TERM");
+        clients.into_iter().map(|client| client.join().unwrap()).sum::<usize>()
+    });
+    assert!(answered > 8, "{answered} requests were answered");
+    assert!(server.ended().success());
+}
+
+/// Sends requests, each on a connection of its own, until none can be opened. Returns how many were answered.
+fn ask_until_refused(address: SocketAddr) -> usize {
+    let mut answered = 0;
+    while let Ok(mut connection) = TcpStream::connect_timeout(&address, Duration::from_secs(10)) {
+        let mut answer = String::new();
+        let asked = connection
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .and_then(|()| connection.read_to_string(&mut answer));
+        assert!(asked.is_ok() && answer.starts_with("HTTP/1.1 200"), "after {answered}: {asked:?} {answer}");
+        answered += 1;
+    }
+    answered
 }

@@ -1,0 +1,96 @@
+//! How a server that is told to stop ends its connections, so that no request fails.
+//!
+//! A balancer sends requests until it notices that the server is not ready, and a connection that the server closes may
+//! carry a request at that moment. So the server first goes on serving ([`Drain::wait`]) and ends each connection with
+//! its next answer; then it takes no new ones; then it answers those that it has taken; and only then it closes what
+//! is still open.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use api::Connections;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+/// How long the server waits until the connections that are being opened are taken.
+const OPENING: Duration = Duration::from_millis(200);
+/// How long a connection may take until it sends its request, once no new ones are taken.
+const ASKING: Duration = Duration::from_secs(1);
+
+/// The end of a server.
+pub(crate) struct Drain {
+    /// How long the server goes on serving; zero if it stops at once.
+    length: Duration,
+    /// Whether the server is not ready any more.
+    begun: Arc<AtomicBool>,
+    /// The port on which it listens.
+    port: socket2::Socket,
+    /// Whether connections without a request are closed.
+    closes: watch::Sender<bool>,
+}
+
+impl Drain {
+    /// Plans the end of the server that listens on `port`. `begun` is set when it begins.
+    pub(crate) fn new(length: Duration, port: &std::net::TcpListener, begun: Arc<AtomicBool>) -> io::Result<Self> {
+        Ok(Self { length, begun, port: port.try_clone()?.into(), closes: watch::Sender::new(false) })
+    }
+
+    /// Returns what tells a connection to close as soon as it has no request.
+    pub(crate) fn closing(&self) -> impl Fn() -> BoxFuture<'static, ()> + Clone + use<> {
+        let closes = self.closes.subscribe();
+        move || {
+            let mut closes = closes.clone();
+            // An error means that the server has ended.
+            async move { _ = closes.wait_for(|closes| *closes).await }.boxed()
+        }
+    }
+
+    /// Says that the server is not ready any more, and goes on serving until `again`.
+    pub(crate) async fn wait(&self, connections: &Connections, again: impl Future<Output = ()>) {
+        self.begun.store(true, Ordering::Relaxed);
+        connections.drain();
+        let seconds = self.length.as_secs();
+        if seconds > 0 {
+            tracing::info!(seconds, "not ready any more; answering what still arrives before stopping");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.length) => {}
+            () = again => tracing::info!("told to stop again; stopping at once"),
+        }
+    }
+
+    /// Stops the server: takes no new connections, answers those that it has, and closes them.
+    pub(crate) async fn stop(&self, server: ServerHandle) {
+        if !self.length.is_zero() {
+            self.take_no_more();
+            tokio::time::sleep(OPENING).await;
+        }
+        let close = async {
+            if !self.length.is_zero() {
+                tokio::time::sleep(ASKING).await;
+            }
+            _ = self.closes.send(true);
+        };
+        tokio::join!(server.stop(true), close);
+    }
+
+    /// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A port
+    /// that is only closed would reset the connections that wait to be taken, and the requests on them.
+    #[cfg(target_os = "linux")]
+    fn take_no_more(&self) {
+        /// The instruction `return 0` of a packet filter: take nothing of the packet.
+        const DROP: socket2::SockFilter = socket2::SockFilter::new(0x06, 0, 0, 0);
+        if let Err(error) = self.port.attach_filter(&[DROP]) {
+            tracing::warn!(%error, "connections cannot be refused before the port is closed; some may be reset");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn take_no_more(&self) {
+        let _ = &self.port;
+    }
+}
