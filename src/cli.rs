@@ -110,7 +110,15 @@ pub fn run(arguments: Arguments) -> ExitCode {
         // The settings could not be read, so only the environment tells.
         Err(_) => std::env::var("RECTIFY_LOG_FORMAT").is_ok_and(|format| format == "json"),
     };
-    let Err(failure) = settings.and_then(|settings| begin(command, &settings)) else { return ExitCode::SUCCESS };
+    let done = settings.and_then(|settings| {
+        let done = begin(command, &settings);
+        #[cfg(unix)]
+        if !is_server {
+            crate::ownership::hand_over(settings.data_dir());
+        }
+        done
+    });
+    let Err(failure) = done else { return ExitCode::SUCCESS };
     // A log collector parses every line of a server's JSON log, including the last; a person reads other commands.
     if is_server && is_json && tracing::dispatcher::has_been_set() {
         tracing::error!(%failure, "the server has failed");

@@ -13,6 +13,8 @@ mod demo;
 mod drain;
 mod health;
 mod metrics;
+#[cfg(unix)]
+mod ownership;
 mod secret;
 mod serve;
 mod settings;

@@ -117,6 +117,12 @@ impl Session {
         units.iter().map(|key| format!("unit_{key}")).collect()
     }
 
+    /// Returns the span for what is logged about the request: its id, and where it comes from.
+    #[must_use]
+    pub fn span(&self) -> tracing::Span {
+        self.caller.span()
+    }
+
     /// Runs an operation and returns the response of the API: `data`, and `errors` if there are any. `is_safe` tells
     /// that the browser's request was a GET, which must not change anything.
     ///

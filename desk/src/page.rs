@@ -241,7 +241,13 @@ impl<'a> Visit<'a> {
             if code == "UNAUTHENTICATED" {
                 return Err(Stopped::SignIn);
             }
-            tracing::warn!(code, reason = error["message"].as_str(), "the API refused the document of a page");
+            let reason = error["message"].as_str();
+            let _request = self.session.span().entered();
+            if code == "BAD_USER_INPUT" {
+                tracing::debug!(code, reason, "the API refused what the address of a page says");
+            } else {
+                tracing::warn!(code, reason, "the API refused the document of a page");
+            }
             let message = error["message"].as_str().unwrap_or_default();
             return Err(match code {
                 "BAD_USER_INPUT" => Stopped::Told(StatusCode::NOT_FOUND, message.to_owned()),

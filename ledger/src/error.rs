@@ -12,10 +12,10 @@ pub enum Error {
     #[error("{}", said(.0))]
     Refused(Vec<Fault>),
     /// The database failed.
-    #[error("database error")]
+    #[error("database error: {0}")]
     Database(#[from] sea_orm::DbErr),
     /// The file storage failed.
-    #[error("file storage error")]
+    #[error("file storage error: {0}")]
     Storage(#[from] object_store::Error),
     /// A document could not be generated.
     #[error("cannot generate a document: {0}")]

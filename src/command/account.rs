@@ -233,8 +233,13 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             let db = current(settings).await?;
             let units: HashMap<i64, String> =
                 unit::Entity::find().all(&db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect();
+            let today = ledger::rule::calendar::local_day(clock::now(), settings.zone());
             for row in account::Entity::find().order_by_asc(account::Column::Id).all(&db).await? {
-                let state = if row.is_disabled { "已停用" } else { "在用" };
+                let state = match row.valid_until {
+                    _ if row.is_disabled => "已停用".to_owned(),
+                    Some(day) if day < today => format!("已过期（{day}）"),
+                    _ => "在用".to_owned(),
+                };
                 let unit = row.unit_id.and_then(|unit| units.get(&unit)).map_or("", String::as_str);
                 say!("{}\t{}\t{unit}\t{state}", row.email, ledger::people::policy::role_name(row.role));
             }

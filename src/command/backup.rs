@@ -180,6 +180,8 @@ pub(crate) async fn restore(settings: &Settings, command: &Restore) -> Result<()
     };
     target.finish(&backup.manifest.tables).await?;
     database::migrate(&db).await?;
+    // Closed in order, an embedded database is whole in its file.
+    db.close().await?;
     say!("已恢复 {}，用时 {:.1} 秒", described(&backup.manifest), began.elapsed().as_secs_f64());
     say!("写入佐证材料 {files} 个；每张表写入后已逐行核对");
     if parked > 0 {
@@ -274,6 +276,8 @@ pub(crate) async fn copy(settings: &Settings, command: &Copy) -> Result<(), Fail
     target.compare(&tallies).await?;
     target.finish(&tallies).await?;
     database::migrate(&target_db).await?;
+    // Closed in order, an embedded database is whole in its file.
+    target_db.close().await?;
     let to = secret::shown(&command.to);
     say!("已复制到 {to}，每张表逐行相符，用时 {:.1} 秒", began.elapsed().as_secs_f64());
     say!("复制期间的改动不在其中：请在停止服务后复制，再把设置改到新的数据库。佐证材料仍在 evidence_url");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use entity::reminder_rule::ReminderKind;
-use entity::schedule;
+use entity::schedule::{self, Misfire};
 use ledger::reminder::{self, Item, Plan, kind_of};
 use ledger::rule::calendar::Month;
 use scheduler::{JOBS, Pattern};
@@ -73,7 +73,11 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
         say!("{}（{}）", job.name, job.about);
         let state = if row.enabled { "启用" } else { "停用" };
         let zone = if row.time_zone == settings.zone().name() { "" } else { "（与设置 time_zone 不同）" };
-        say!("  {state} · {} · {}{zone} · 错过时：{:?}", row.cron, row.time_zone, row.misfire);
+        say!("  {state} · {} · {}{zone} · {}", row.cron, row.time_zone, on_missed(row.misfire));
+        if let Some(since) = row.failing_since {
+            let since = since.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M");
+            say!("  连续失败 {} 次，始于 {since}；原因见日志和定时任务页", row.failures);
+        }
         match Pattern::parse(&row.cron, &row.time_zone, now) {
             Ok(pattern) => {
                 if !row.enabled {
@@ -87,6 +91,15 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Says what happens to occurrences that were missed.
+fn on_missed(misfire: Misfire) -> &'static str {
+    match misfire {
+        Misfire::All => "错过的逐次补上",
+        Misfire::Latest => "错过时补上最近一次",
+        Misfire::Skip => "错过时不补",
+    }
 }
 
 async fn run_one(settings: &Settings, name: &str, at: Option<&str>, dry_run: bool) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use ledger::keep::suppression::Bounced;
 use ledger::record::audit::By;
 use ledger::reminder::{self, Whom};
 use ledger::rule::wording::one_line;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{acting, current, date};
 use crate::command::jobs_context;
@@ -121,6 +121,9 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
         Mail::Test { address } => {
             let address = ledger::unit::normal_address(&address, &["address"]).map_err(ledger::Error::from)?;
             let context = jobs_context(settings, &db).await?;
+            if context.post.folder().is_none() {
+                say!("正在连接邮件服务器，最多等 2 分钟 / connecting to the mail server, for 2 minutes at most");
+            }
             context
                 .post
                 .test(&context.writer, &address, clock::now())
@@ -162,7 +165,8 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             let query = suppressed::Entity::find().order_by_asc(suppressed::Column::Address);
             for row in query.all(&db).await? {
                 let detail = one_line(&row.detail.unwrap_or_default());
-                say!("{}\t{:?}\t{}\t{detail}", row.address, row.reason, row.created_at.with_timezone(&settings.zone()));
+                let at = row.created_at.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M");
+                say!("{}\t{}\t{at}\t{detail}", row.address, row.reason.to_value());
             }
         }
         Mail::Suppress { address, detail } => {
@@ -212,7 +216,7 @@ async fn list(db: &DatabaseConnection, settings: &Settings, state: Option<State>
             .map_or_else(|| (mail.kind.clone(), mail.reason.clone()), |preview| (preview.subject, preview.reason));
         let subject = if mail.subject.is_empty() { subject } else { mail.subject.clone() };
         let (subject, reason) = (one_line(&subject), one_line(&reason));
-        say!("{}\t{:?}\t{}\t{subject}\t{reason}", mail.id, mail.state, mail.recipient);
+        say!("{}\t{}\t{}\t{subject}\t{reason}", mail.id, mail.state.to_value(), mail.recipient);
         if let Some(error) = mail.last_error {
             say!("\t尝试 {} 次：{}", mail.attempts, one_line(&error));
         }

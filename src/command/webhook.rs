@@ -8,7 +8,7 @@ use ledger::keep::webhook as keep;
 use ledger::record::audit::By;
 use ledger::rule::wording::one_line;
 use ledger::work::event::Event;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{acting, current, jobs_context};
 use crate::settings::Settings;
@@ -91,11 +91,13 @@ pub(crate) async fn run(settings: &Settings, command: Webhook) -> Result<(), Fai
             for row in webhook::Entity::find().order_by_asc(webhook::Column::Name).all(&db).await? {
                 let state = match (row.is_enabled, row.failing_since) {
                     (true, None) => "正常".to_owned(),
-                    (true, Some(since)) => format!("推送失败，始于 {}", since.with_timezone(&settings.zone())),
+                    (true, Some(since)) => {
+                        format!("推送失败，始于 {}", since.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M"))
+                    }
                     (false, _) if row.stopped_at.is_some() => "已自动停用".to_owned(),
                     (false, _) => "已停用".to_owned(),
                 };
-                say!("{}\t{}\t{:?}\t{}\t{state}", row.id, row.name, row.kind, row.shown_url);
+                say!("{}\t{}\t{}\t{}\t{state}", row.id, row.name, row.kind.to_value(), row.shown_url);
             }
         }
         Webhook::Add { name, url, kind, secret_file, events, region } => {
@@ -141,8 +143,9 @@ pub(crate) async fn run(settings: &Settings, command: Webhook) -> Result<(), Fai
                 log = log.filter(Column::WebhookId.eq(key(&id, "webhook_").unwrap_or_default()));
             }
             for row in log.limit(SHOWN).all(&db).await? {
-                let (at, status) = (row.created_at.with_timezone(&settings.zone()), row.status.unwrap_or_default());
-                say!("{}\twebhook_{}\t{at}\t{}\t{:?}\t{status}", row.id, row.webhook_id, row.event, row.state);
+                let at = row.created_at.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M:%S");
+                let status = row.status.unwrap_or_default();
+                say!("{}\twebhook_{}\t{at}\t{}\t{}\t{status}", row.id, row.webhook_id, row.event, row.state.to_value());
                 if let Some(error) = row.last_error {
                     say!("\t尝试 {} 次：{}", row.attempts, one_line(&error));
                 }

@@ -8,7 +8,9 @@ use ledger::file::storage::create_private_folder;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection};
-use sea_orm::{ConnAcquireErr, ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -117,9 +119,29 @@ pub(super) async fn connect(
     if let Some(primary) = primary {
         tokio::spawn(primary.follow(db.get_postgres_connection_pool().clone()));
     }
+    if db.get_database_backend() == DbBackend::Postgres {
+        of_unicode(&db, &url).await?;
+    }
     super::SLOW.store(settings.log_slow_ms, Ordering::Relaxed);
     db.set_metric_callback(|done| sent(&done.statement.sql, done.elapsed));
     Ok(db)
+}
+
+/// Refuses a PostgreSQL database that cannot store Chinese text.
+async fn of_unicode(db: &DatabaseConnection, url: &str) -> Result<(), Failure> {
+    let question = Statement::from_string(DbBackend::Postgres, "SELECT current_setting('server_encoding') AS encoding");
+    let row = db.query_one_raw(question).await?;
+    let encoding: String = row.map_or(Ok(String::new()), |row| row.try_get("", "encoding"))?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(refused(
+        url,
+        &format!(
+            "其编码为 {encoding}，须为 UTF8：createdb --encoding UTF8 --template template0 / its encoding is {encoding}, \
+             and must be UTF8"
+        ),
+    ))
 }
 
 /// Returns how to connect to each server of a PostgreSQL database: that of the URL in a setting, and others.

@@ -393,6 +393,11 @@ impl Settings {
         Ok(Database { url, others, password })
     }
 
+    /// Returns the folder of the files of the ledger whose places are not set.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// Returns the URL of the embedded database in `data_dir`.
     fn embedded(&self) -> String {
         format!("sqlite:{}", self.data_dir.join("rectify.db").display())

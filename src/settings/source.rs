@@ -22,8 +22,8 @@ const FILE: &str = "rectify.toml";
 /// Prefix of the environment variables.
 const PREFIX: &str = "RECTIFY_";
 
-/// Variables with the prefix that are no settings: of images, of clients, of `docker-compose.yml` and of the stories.
-const OTHERS: &[&str] = &["VERSION", "TOKEN", "KEEP_MAILS", "PORT"];
+/// Variables with the prefix that are no settings: of images, of clients, of `rectify copy`, of `docker-compose.yml` and of the stories.
+const OTHERS: &[&str] = &["VERSION", "TOKEN", "KEEP_MAILS", "PORT", "COPY_TO"];
 /// Beginnings of further ones: of the stories and benchmarks, and those that Kubernetes and Docker set for a service
 /// named `rectify`.
 const OTHER_BEGINNINGS: &[&str] = &["TEST_", "BENCH_", "SERVICE_", "PORT_"];
@@ -139,6 +139,11 @@ fn from_file(path: &Path, defaults: &Dict, faults: &mut Faults) -> Result<Dict, 
     })?;
     let mut settings = values(table);
     settings.retain(|name, value| match defaults.get(name) {
+        None if matches!(value, Value::Dict(..)) => {
+            let (zh, en) = ("配置文件没有分节，设置直接写成 名称 = 值", "the file has no sections; write NAME = VALUE");
+            faults.add(Fault::new(name.as_str(), zh, en).at(path.display()));
+            false
+        }
         None => {
             faults.add(unknown(name, name, defaults, str::to_owned).at(path.display()));
             false
