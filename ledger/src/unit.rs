@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use email_address::EmailAddress;
+use entity::responsible_party::Selector;
 use entity::unit::{ActiveModel, Column, Entity, Kind, Model};
 use entity::{unit_address, unit_alias};
 use sea_orm::sea_query::{ExprTrait, OnConflict};
@@ -113,6 +114,15 @@ pub fn sector_of(name: &str) -> Option<&'static str> {
         ("文化和旅游", "文旅"),
     ];
     SECTORS.iter().find(|(word, _)| name.contains(word)).map(|(_, sector)| *sector)
+}
+
+/// Returns the usual wording of a selector for several units.
+pub fn selector_name(selector: Selector) -> &'static str {
+    match selector {
+        Selector::AllCounties => "各县（区）",
+        Selector::AllDepartments => "各相关部门",
+        Selector::AllTownships => "各乡镇",
+    }
 }
 
 /// Returns the name of a region's government. The government also answers for the party committee of the region.

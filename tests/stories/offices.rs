@@ -19,6 +19,8 @@ stories!(
     complaint_cases_are_imported_from_their_published_list,
     lists_of_cases_have_batches_classes_repeats_and_assisting_units,
     a_mapping_file_answers_what_an_import_asks,
+    a_written_mapping_is_accepted_unchanged,
+    a_sheet_without_a_date_is_read_with_none,
     what_was_decided_is_remembered_for_the_same_headings,
     one_of_several_lead_units_is_asked_for,
     texts_that_likely_mean_not_applicable_are_confirmed_together,
@@ -413,6 +415,52 @@ fn a_mapping_file_answers_what_an_import_asks(world: &World) {
     std::fs::write(&mapping, "[columns]\n\"备注\" = \"remarks\"\n").unwrap();
     let wrong = run(world, &file("1-two-row-heading.xlsx"), &["--mapping", &mapping]);
     assert!(wrong.code == 1 && wrong.out.contains("不认识“remarks”"), "{}", wrong.out);
+}
+
+fn a_written_mapping_is_accepted_unchanged(world: &World) {
+    regions(world);
+    let sheet = world.file("各类责任单位.csv", b"");
+    let rows = "序号,反馈问题,整改措施,整改时限,牵头单位,责任单位\n1,（一）甲。,1.做甲。,2025年底前,市水利局,\
+        市水利局、审计局、各乡镇人民政府\n2,（二）乙。,1.做乙。,2025年底前,市水利局,\
+        市农业农村局、财政局，各县（区）委、政府，市直各相关部门\n";
+    std::fs::write(&sheet, rows).unwrap();
+    let mapping = world.file("mapping.toml", b"");
+    let asked = run(world, &sheet, &["--dry-run", "--create-units", "--write-mapping", &mapping]);
+    assert_eq!(asked.code, 0, "{}", asked.out);
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    assert!(text.contains(r#"["市水利局", "市审计局", "各乡镇"]"#), "{text}");
+    let done = run(world, &sheet, &["--mapping", &mapping]);
+    assert_eq!(done.code, 0, "{}", done.out);
+    let selectors: Vec<Vec<Value>> = measures(world)
+        .iter()
+        .map(|measure| {
+            let parties = measure["responsibleParties"]["nodes"].as_array().unwrap();
+            parties.iter().map(|party| party["selector"].clone()).filter(|selector| !selector.is_null()).collect()
+        })
+        .collect();
+    assert_eq!(selectors, [vec![json!("ALL_TOWNSHIPS")], vec![json!("ALL_COUNTIES"), json!("ALL_DEPARTMENTS")]]);
+}
+
+fn a_sheet_without_a_date_is_read_with_none(world: &World) {
+    regions(world);
+    let sheet = world.file("没有日期.csv", b"");
+    let rows = "序号,反馈问题,整改措施,整改时限,牵头单位,完成情况\n1,（一）甲。,1.做甲。,6月底前,市水利局,已完成\n";
+    std::fs::write(&sheet, rows).unwrap();
+    let mapping = world.file("mapping.toml", b"");
+    let undated = ["import", sheet.as_str(), "--round", "演示轮次", "--region", "990100"];
+    let asked = world.run(&[&undated[..], &["--create-units", "--write-mapping", &mapping]].concat());
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.out.contains("标题中没有截止日期") && !asked.out.contains("1970"), "{}", asked.out);
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    assert!(text.contains("\n# as-of = ") && !text.contains("1970"), "{text}");
+    let again = world.run(&[&undated[..], &["--accept", "--mapping", &mapping]].concat());
+    assert_eq!(again.code, 1, "{}", again.out);
+    assert!(again.out.contains("标题中没有截止日期"), "{}", again.out);
+    // A person states the date in the file.
+    std::fs::write(&mapping, text.replace("# as-of = ", "as-of = ")).unwrap();
+    let done = world.run(&[&undated[..], &["--accept", "--mapping", &mapping]].concat());
+    assert_eq!(done.code, 0, "{}", done.out);
+    assert_eq!(each(&measures(world), "/completedOn"), ["2024-06-30"]);
 }
 
 fn what_was_decided_is_remembered_for_the_same_headings(world: &World) {

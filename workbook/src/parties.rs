@@ -7,12 +7,13 @@ use std::sync::LazyLock;
 use entity::responsible_party::Selector;
 use entity::unit::Kind;
 use regex::Regex;
+use sea_orm::Iterable;
 use unicode_normalization::UnicodeNormalization;
 
 use super::decided::DecidedFile;
 use ledger::Result;
 use ledger::fault;
-use ledger::unit::{PARTY_ORGANS, kind_of};
+use ledger::unit::{PARTY_ORGANS, kind_of, selector_name};
 
 const FILE: DecidedFile = DecidedFile {
     name: ("别名文件", "the aliases"),
@@ -282,13 +283,16 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the party that a dictionary names: a unit, or a selector by its usual wording.
+/// Returns the party that a dictionary names: a unit, or a selector by its usual wording or another spelling of it.
 fn party_named(name: &str) -> Party {
     match name {
-        "各县（区）" | "各县(区)" => Party::Selector(Selector::AllCounties),
+        "各县(区)" => Party::Selector(Selector::AllCounties),
         "各部门" => Party::Selector(Selector::AllDepartments),
-        "各乡镇" | "各乡（镇）" | "各乡(镇)" => Party::Selector(Selector::AllTownships),
-        unit => Party::Unit(unit.to_owned()),
+        "各乡（镇）" | "各乡(镇)" => Party::Selector(Selector::AllTownships),
+        name => match Selector::iter().find(|selector| selector_name(*selector) == name) {
+            Some(selector) => Party::Selector(selector),
+            None => Party::Unit(name.to_owned()),
+        },
     }
 }
 
@@ -416,6 +420,14 @@ mod tests {
         {
             assert_eq!(parties(printed), [Party::Selector(Selector::AllDepartments)], "{printed}");
         }
+    }
+
+    #[test]
+    fn a_dictionary_names_selectors_by_their_wordings() {
+        for selector in Selector::iter() {
+            assert_eq!(party_named(selector_name(selector)), Party::Selector(selector));
+        }
+        assert_eq!(party_named("各部门"), Party::Selector(Selector::AllDepartments));
     }
 
     #[test]

@@ -315,7 +315,7 @@ pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>)
         return None;
     }
     let as_of = manner.mapping.as_of.or_else(|| printed_date(sheet, layout.first_row)).or(before);
-    // Without a date the sheet is refused, so that no year is proposed from this one.
+    // Without a date the sheet is refused, and no deadline is asked about, so that no year is proposed from this one.
     let context = Context { working: Some(manner.working), ..Context::new(as_of.unwrap_or_default()) };
     let mut rows = Rows {
         sheet,
@@ -327,6 +327,7 @@ pub(crate) fn read(sheet: &Sheet, manner: Manner<'_>, before: Option<NaiveDate>)
         remarks: Vec::new(),
         questions: Questions::default(),
         context: context.with(&manner.mapping.deadlines),
+        is_dated: as_of.is_some(),
         manner,
         above: HashMap::new(),
         filled_down: 0,
@@ -367,6 +368,8 @@ struct Rows<'a> {
     remarks: Vec<(u32, Bilingual)>,
     questions: Questions,
     context: Context<'a>,
+    /// Whether the date of the sheet is known.
+    is_dated: bool,
     manner: Manner<'a>,
     /// The cells of the row above within the same problem, which blank cells repeat where the sheet fills down.
     above: HashMap<Field, String>,
@@ -821,6 +824,7 @@ impl Rows<'_> {
     fn deadline(&mut self, row: u32, column: Field, printed: &str) -> Option<Deadline> {
         let reading = match Deadline::parse(printed, &self.context) {
             Ok(Answer::Read(reading)) => reading,
+            Ok(Answer::Asked(question)) if !self.is_dated => question.proposal,
             Ok(Answer::Asked(question)) => {
                 let event = question.doubts.iter().find_map(deadline::Doubt::event);
                 let decided = event.clone().unwrap_or_else(|| printed.to_owned());

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::fault::{self, Fault, Thing};
 use crate::record::audit::Entry;
 use crate::record::database::{self, Transaction};
+use crate::unit::selector_name;
 use crate::work::Acting;
 
 /// The maximum number of responsible parties of a measure.
@@ -114,11 +115,7 @@ pub(super) async fn write(
                 let unit = named.iter().find(|unit| Some(unit.id) == *id);
                 (unit.map(|unit| unit.name.clone()).unwrap_or_default(), *id, None)
             }
-            Party::Selector(Selector::AllCounties) => ("各县（区）".to_owned(), None, Some(Selector::AllCounties)),
-            Party::Selector(Selector::AllTownships) => ("各乡镇".to_owned(), None, Some(Selector::AllTownships)),
-            Party::Selector(Selector::AllDepartments) => {
-                ("各相关部门".to_owned(), None, Some(Selector::AllDepartments))
-            }
+            Party::Selector(selector) => (selector_name(*selector).to_owned(), None, Some(*selector)),
         };
         responsible_party::ActiveModel {
             measure_id: Set(measure.id),

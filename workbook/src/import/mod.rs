@@ -37,6 +37,7 @@ use ledger::people::policy::{self, Act};
 use ledger::record::audit::By;
 use ledger::record::database;
 use ledger::record::database::Transaction;
+use ledger::rule::calendar;
 use ledger::rule::holiday::WorkingDays;
 use ledger::rule::sameness::normalised;
 use ledger::rule::wording::shortened;
@@ -218,7 +219,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     }
     let mut faults: Vec<CellFault> = reads.iter().flat_map(|read| read.faults.clone()).collect();
     faults.extend(repeated_across_sheets(import.sheets, &reads));
-    let days = days(&reads, &mut faults);
+    let days = days(&reads, calendar::local_day(import.now, import.zone), &mut faults);
     let transaction = database::begin(db).await?;
     let (region, issuer) = regions(&transaction, answer).await?;
     let (round, new_round) = round(&transaction, answer, &issuer).await?;
@@ -244,7 +245,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let place = (writer.round.id, writer.region.id);
     let Writer { mut faults, questions, mut summary, issuer, .. } = writer;
     let questions = questions.into_vec();
-    remark(&mut summary, &reads, &days);
+    remark(&mut summary, &reads);
     if let Some(level) = new_level {
         summary.remarks.push(opened(answer, level));
     }
@@ -343,8 +344,9 @@ async fn regions(db: &Transaction, answer: &Answer) -> Result<(region::Model, re
     Ok((region, issuer))
 }
 
-/// Returns the date of each sheet. Reports each sheet without one as a fault.
-fn days(reads: &[Read], faults: &mut Vec<CellFault>) -> Vec<NaiveDate> {
+/// Returns the date of each sheet. Reports each sheet without one as a fault; its rows are compared as of `today`, so
+/// that their faults and questions are told as well, and are not written.
+fn days(reads: &[Read], today: NaiveDate, faults: &mut Vec<CellFault>) -> Vec<NaiveDate> {
     let mut days: Vec<NaiveDate> = Vec::new();
     for read in reads {
         if read.as_of.is_none() {
@@ -361,21 +363,21 @@ fn days(reads: &[Read], faults: &mut Vec<CellFault>) -> Vec<NaiveDate> {
                 ),
             });
         }
-        days.push(read.as_of.unwrap_or_default());
+        days.push(read.as_of.unwrap_or(today));
     }
     days
 }
 
 /// Adds what a person should know about how the sheets were read.
-fn remark(summary: &mut Summary, reads: &[Read], days: &[NaiveDate]) {
-    summary.as_of = days.iter().max().copied();
+fn remark(summary: &mut Summary, reads: &[Read]) {
+    let dated = || reads.iter().filter_map(|read| Some((&read.sheet, read.as_of?)));
+    summary.as_of = dated().map(|(_, day)| day).max();
     summary.remarks.dedup();
-    if days.iter().any(|day| Some(*day) != summary.as_of) {
-        let of_sheet = |(read, day): (&Read, &NaiveDate)| {
-            let sheet = &read.sheet;
+    if dated().any(|(_, day)| Some(day) != summary.as_of) {
+        let of_sheet = |(sheet, day): (&String, NaiveDate)| {
             Bilingual::new(format!("工作表“{sheet}”截至 {day}"), format!("sheet “{sheet}” is as of {day}"))
         };
-        summary.remarks.extend(reads.iter().zip(days).map(of_sheet));
+        summary.remarks.extend(dated().map(of_sheet));
     }
     for read in reads {
         let sheet = &read.sheet;

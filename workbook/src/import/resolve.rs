@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use entity::region::Level;
-use entity::responsible_party::Selector;
 use entity::{region, unit, unit_alias};
 use planner::Bilingual;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
@@ -17,7 +16,7 @@ use crate::question::{Question, Topic};
 use crate::reading::{Read, fault, letters};
 use crate::sheet::Sheet;
 use ledger::record::database::Transaction;
-use ledger::unit::{add, add_alias, ensure_government, government_name, name_key};
+use ledger::unit::{add, add_alias, ensure_government, government_name, name_key, selector_name};
 use ledger::{Result, fault as faults};
 
 /// The units that a file may name: those of the answering and the issuing region and their ancestors.
@@ -314,14 +313,11 @@ impl Writer<'_> {
         let (zh, en): (Vec<String>, Vec<String>) = unclear.into_iter().unzip();
         let names: Vec<String> = parties
             .iter()
-            .map(|(raw, party)| match party {
+            .map(|(_, party)| match party {
                 Party::Unit(name) => name.clone(),
                 Party::County(county) => government_name(county),
                 Party::Ambiguous { suggestion, .. } => suggestion.clone(),
-                Party::Selector(Selector::AllCounties) => "各县（区）".to_owned(),
-                Party::Selector(Selector::AllDepartments) => "各部门".to_owned(),
-                #[allow(unreachable_patterns)]
-                Party::Selector(_) => raw.clone(),
+                Party::Selector(selector) => selector_name(*selector).to_owned(),
             })
             .collect();
         let proposal = names.join("；");
