@@ -810,8 +810,9 @@ fn certain(name: &str, text: &str) -> Result<Url, Fault> {
 /// Chinese name.
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     let plain = text.trim().to_lowercase().replace(['_', ' '], "-");
+    let code = |role: &Role| sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
     let found = <Role as sea_orm::Iterable>::iter().find(|role| {
-        let code = sea_orm::ActiveEnum::to_value(role).to_lowercase().replace('_', "-");
+        let code = code(role);
         code == plain || code.replace('-', "") == plain || ledger::people::policy::role_name(*role) == text.trim()
     });
     let known = match plain.as_str() {
@@ -820,9 +821,8 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
         _ => found,
     };
     known.ok_or_else(|| {
-        "应为 regional-office、city-office、county-office、lead-unit、responsible-unit、supervising-unit、leader、\
-         inspector 或 administrator"
-            .to_owned()
+        let codes: Vec<String> = <Role as sea_orm::Iterable>::iter().map(|role| code(&role)).collect();
+        format!("应为下列之一：{}", codes.join("、"))
     })
 }
 

@@ -2,6 +2,8 @@
 //! word in `JOBS`.
 
 pub(crate) mod deliver_mail;
+#[cfg(test)]
+mod monthly_figures;
 mod propose_cards;
 mod propose_listing;
 mod purge_expired;
@@ -43,4 +45,16 @@ pub fn find(name: &str) -> Option<&'static Job> {
 pub fn writer(links: Links, language: entity::language::Language) -> Result<Writer, minijinja::Error> {
     let kinds = JOBS.iter().flat_map(|job| job.mails()).chain(notice::kinds());
     Writer::new(links, language, kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_that_the_documentation_shows_compiles() {
+        let shown = include_str!("../../../docs/adding.md");
+        assert!(shown.contains(include_str!("monthly_figures.rs")), "docs/adding.md shows another file");
+        assert!(find(monthly_figures::JOB.name).is_none(), "it is only an example");
+    }
 }
