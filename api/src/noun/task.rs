@@ -67,9 +67,37 @@ const DUE_ON: SortKey = SortKey::expression("coalesce({t}.due_on, '9999-12-31')"
 
 const GROUPS: &[Dimension] = &[Dimension::plain("KIND", "种类 · What has to be done.", "{t}.kind")];
 
+/// The condition that the role of the account `{owner}` is that of the office that closes what a round `w` found: the
+/// office of the round's level ([`Act::Close`](ledger::people::policy::Act::Close)).
+macro_rules! is_closing_office {
+    () => {
+        "{owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' WHEN 'PREFECTURE' THEN 'CITY_OFFICE' \
+            ELSE 'REGIONAL_OFFICE' END"
+    };
+}
+
+/// The condition that the role of the account `{owner}` is that of an office that what a round `w` found waits for
+/// before it can be closed. Of those that may verify it
+/// ([`Act::Verify`](ledger::people::policy::Act::Verify)), the county's own rounds wait for the county office alone.
+macro_rules! is_verifying_office {
+    () => {
+        "CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+            ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END"
+    };
+}
+
+/// Like `is_verifying_office`, but the regional office only where no city office has an account.
+macro_rules! is_first_verifying_office {
+    () => {
+        "CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
+            ELSE {owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
+                (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled) END"
+    };
+}
+
 noun! {
     /// Something that waits for the account: an object, and what has to be done about it.
-    pub(crate) Task from "(SELECT a.id * 32 + 1 AS id, CASE \
+    pub(crate) Task from (concat!("(SELECT a.id * 32 + 1 AS id, CASE \
             WHEN a.status = 'RETURNED' THEN 'RETURNED' WHEN a.status = 'REOPENED' THEN 'RELAPSED' \
             WHEN a.completed_on IS NOT NULL THEN 'APPLY_FOR_CLOSE_OUT' \
             WHEN a.due_by < {fact:today} THEN 'OVERDUE' \
@@ -115,10 +143,7 @@ noun! {
         FROM inspection_case k JOIN inspection_round w ON w.id = k.round_id \
         WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
             AND k.state IN ('RESOLVED', 'ACCEPTED') \
-            AND CASE WHEN k.state = 'ACCEPTED' THEN {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' \
-                    WHEN 'PREFECTURE' THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
-                WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND CASE WHEN k.state = 'ACCEPTED' THEN ", is_closing_office!(), " ELSE ", is_verifying_office!(), " END \
             AND {sees:inspection_case:k} \
         UNION ALL SELECT a.id * 32 + 6, CASE a.status WHEN 'SUBMITTED' THEN 'VERIFY' WHEN 'VERIFIED' THEN 'PUBLICISE' \
             ELSE 'DECIDE_NOT_APPLICABLE' END, a.due_by, a.measure_id, a.id, NULL, \
@@ -127,25 +152,20 @@ noun! {
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
             LEFT JOIN inspection_round w ON w.id = m.round_id \
         WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
-            AND CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
-                    (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled) END \
+            AND ", is_first_verifying_office!(), " \
             AND a.status IN ('SUBMITTED', 'VERIFIED', 'NOT_APPLICABLE_PROPOSED') AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 11, 'DECIDE_NOT_APPLICABLE', a.due_by, a.measure_id, a.id, NULL, NULL, NULL, \
             NULL, NULL, NULL \
         FROM assignment a LEFT JOIN measure m ON m.id = a.measure_id \
             LEFT JOIN inspection_round w ON w.id = m.round_id \
         WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
-            AND CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role = 'CITY_OFFICE' OR {owner}.role = 'REGIONAL_OFFICE' AND NOT EXISTS \
-                    (SELECT 1 FROM account y WHERE y.role = 'CITY_OFFICE' AND NOT y.is_disabled) END \
+            AND ", is_first_verifying_office!(), " \
             AND a.status = 'ASSIGNED' AND a.declined_at IS NOT NULL AND {sees:assignment:a} \
         UNION ALL SELECT a.id * 32 + 12, 'CLOSE', o.notice_until, a.measure_id, a.id, NULL, o.id, NULL, NULL, NULL, \
             NULL \
         FROM close_out o JOIN assignment a ON a.id = o.assignment_id JOIN measure m ON m.id = a.measure_id \
             JOIN inspection_round w ON w.id = m.round_id \
-        WHERE {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' WHEN 'PREFECTURE' \
-                THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
+        WHERE ", is_closing_office!(), " \
             AND o.state = 'PUBLICISED' AND o.notice_until < {fact:today} AND a.status = 'PUBLICISED' \
             AND NOT EXISTS (SELECT 1 FROM objection j WHERE j.close_out_id = o.id AND j.decided_at IS NULL) \
             AND {sees:assignment:a} \
@@ -160,28 +180,23 @@ noun! {
             j.id, NULL \
         FROM objection j JOIN close_out o ON o.id = j.close_out_id JOIN assignment a ON a.id = o.assignment_id \
             JOIN measure m ON m.id = a.measure_id JOIN inspection_round w ON w.id = m.round_id \
-        WHERE CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+        WHERE ", is_verifying_office!(), " \
             AND j.decided_at IS NULL AND {sees:assignment:a} \
         UNION ALL SELECT d.id * 32 + 8, 'DECIDE_EXTENSION', d.old_due_on, d.measure_id, d.assignment_id, NULL, NULL, \
             d.id, NULL, NULL, NULL \
         FROM deadline_change d JOIN measure m ON m.id = d.measure_id JOIN inspection_round w ON w.id = m.round_id \
         WHERE {owner}.role IN ('COUNTY_OFFICE', 'CITY_OFFICE', 'REGIONAL_OFFICE') \
             AND d.state IN ('REQUESTED', 'ENDORSED') \
-            AND CASE WHEN d.state = 'ENDORSED' THEN {owner}.role = CASE w.level WHEN 'COUNTY' THEN 'COUNTY_OFFICE' \
-                    WHEN 'PREFECTURE' THEN 'CITY_OFFICE' ELSE 'REGIONAL_OFFICE' END \
-                WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+            AND CASE WHEN d.state = 'ENDORSED' THEN ", is_closing_office!(), " ELSE ", is_verifying_office!(), " END \
             AND {sees:deadline_change:d} \
         UNION ALL SELECT s.id * 32 + 9, 'DECIDE_PROPOSAL', NULL, s.measure_id, s.assignment_id, NULL, NULL, NULL, \
             s.id, \
             NULL, NULL \
         FROM supervision_action s JOIN measure m ON m.id = s.measure_id JOIN inspection_round w ON w.id = m.round_id \
-        WHERE CASE WHEN w.level = 'COUNTY' THEN {owner}.role = 'COUNTY_OFFICE' \
-                ELSE {owner}.role IN ('CITY_OFFICE', 'REGIONAL_OFFICE') END \
+        WHERE ", is_verifying_office!(), " \
             AND s.state = 'PROPOSED' AND {sees:supervision_action:s} \
         UNION ALL SELECT l.id * 32 + 10, 'FAILED_MAIL', l.local_day, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.id \
-        FROM mail l WHERE {owner}.role = 'ADMINISTRATOR' AND l.state = 'FAILED' AND {sees:mail:l})" {
+        FROM mail l WHERE {owner}.role = 'ADMINISTRATOR' AND l.state = 'FAILED' AND {sees:mail:l})")) {
         order: &[DUE_ON],
         total: None,
         filter: TaskFilter,
@@ -223,5 +238,46 @@ filter! {
         kind: Vec<TaskKind> = |kinds| codes_in("kind", kinds),
         /// Condition on the date that the task is about.
         due_on: DateFilter = |day| day.condition("due_on"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::account::Role;
+    use entity::inspection_round::RoundLevel;
+    use ledger::people::policy::{Act, doers};
+    use sea_orm::{ActiveEnum, ConnectionTrait, Database, Iterable, Statement};
+
+    /// Returns the roles for which a condition holds in a round of this level.
+    async fn roles(condition: &str, level: RoundLevel) -> Vec<Role> {
+        let db = Database::connect("sqlite::memory:").await.unwrap();
+        let mut found = Vec::new();
+        for role in Role::iter() {
+            let condition = condition.replace("{owner}", "o");
+            let sql = format!(
+                "WITH account AS (SELECT 'CITY_OFFICE' AS role, TRUE AS is_disabled) SELECT 1 \
+                 FROM (SELECT '{}' AS role) o CROSS JOIN (SELECT '{}' AS level) w WHERE {condition}",
+                role.to_value(),
+                level.to_value(),
+            );
+            if db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().is_some() {
+                found.push(role);
+            }
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn tasks_wait_for_offices_that_may_do_them() {
+        for level in RoundLevel::iter() {
+            assert_eq!(roles(is_closing_office!(), level).await, doers(Act::Close, level), "{level:?}");
+            for condition in [is_verifying_office!(), is_first_verifying_office!()] {
+                let waiting = roles(condition, level).await;
+                assert!(!waiting.is_empty(), "nobody is asked to verify: {level:?}");
+                for act in [Act::Verify, Act::DecideObjection, Act::Supervise] {
+                    assert!(waiting.iter().all(|role| doers(act, level).contains(role)), "{act:?}, {level:?}");
+                }
+            }
+        }
     }
 }

@@ -174,7 +174,7 @@ pub(crate) fn endorses_and_approves(level: RoundLevel) -> bool {
 /// city office; or the county office, which runs its own special inspections (专项督察) as a whole. An office may also
 /// keep the ledgers of the levels below its own. [`Principal::permits`] further restricts the roles of a unit to the
 /// rows in which that unit is involved.
-fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
+pub fn doers(act: Act, level: RoundLevel) -> &'static [Role] {
     use Role::{
         Administrator, CityOffice, CountyOffice, LeadUnit, Leader, RegionalOffice, ResponsibleUnit, SupervisingUnit,
     };
