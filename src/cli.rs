@@ -102,6 +102,8 @@ enum Command {
 /// Runs the command and returns its exit code. A failure goes to standard error: as a log entry if `serve` logs JSON,
 /// otherwise as plain text.
 pub fn run(arguments: Arguments) -> ExitCode {
+    // For the clients of S3, webhooks and traces. Nothing has installed another one before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let Arguments { command, flags } = arguments;
     let is_server = matches!(command, Command::Serve { .. });
     let settings = Settings::read(&flags);

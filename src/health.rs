@@ -65,13 +65,24 @@ fn folders(settings: &Settings) -> Result<Vec<PathBuf>, Fault> {
     Ok(folders)
 }
 
+/// Returns the free and the total bytes of the disk of a folder; none if it does not tell.
+#[cfg(unix)]
+fn space(folder: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
+}
+
+#[cfg(not(unix))]
+fn space(_: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 /// Reads what is left of the disks of folders, one folder for each disk; none if a disk does not answer.
 async fn disks(folders: Arc<Vec<PathBuf>>) -> Vec<ExaminedDisk> {
     let reading = tokio::task::spawn_blocking(move || {
         let mut disks = BTreeMap::new();
         for folder in folders.iter() {
-            let Ok(disk) = fs4::statvfs(folder) else { continue };
-            let (free, total) = (disk.available_space(), disk.total_space());
+            let Some((free, total)) = space(folder) else { continue };
             // Disks of one size with the same space left are one.
             let shown = ExaminedDisk { folder: folder.display().to_string(), free, total };
             disks.entry((total, free)).or_insert(shown);

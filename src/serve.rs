@@ -21,7 +21,6 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use api::{Api, Connection, Connections, Examine, Installation, Observing, Probe, Services};
 use chrono::{DateTime, SecondsFormat, Utc};
-use fs4::FileExt;
 use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
 use planner::Bilingual;
@@ -489,7 +488,7 @@ fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
         create_private_folder(folder).map_err(cannot)?;
     }
     let lock = create_private(name.as_ref()).map_err(cannot)?;
-    match FileExt::try_lock(&lock) {
+    match lock.try_lock() {
         Ok(()) => Ok(Some(lock)),
         Err(_) => Err(Failure::Rejected(format!("已有一个 rectify serve 在使用 {file}，请先停止它"))),
     }

@@ -32,8 +32,6 @@ impl Traces {
         if settings.traces_url.is_empty() {
             return None;
         }
-        // The client uses the crypto provider of the process.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let exporter = match SpanExporter::builder().with_http().with_endpoint(&settings.traces_url).build() {
             Ok(exporter) => exporter,
             Err(error) => {

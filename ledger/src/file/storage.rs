@@ -3,6 +3,8 @@
 //! A file arrives under a temporary name; on the way its size is limited, its hash computed and its type recognised. It
 //! is then stored under the name of its hash, so that identical files are stored once.
 //!
+//! The client of S3 uses the crypto provider of the process, which the program installs at its start.
+//!
 //! The storage belongs to this crate because both the HTTP API and the command line need it.
 
 use std::fs::File;
@@ -152,7 +154,7 @@ impl Storage {
     pub fn receive(&self, name: &str, most: u64) -> Arriving {
         Arriving {
             store: self.store.clone(),
-            place: Path::from_iter(["incoming", &uuid::Uuid::now_v7().simple().to_string()]),
+            place: Path::from_iter(["incoming", &uuid::Uuid::new_v4().simple().to_string()]),
             name: name.to_owned(),
             part: self.part,
             most,
@@ -358,8 +360,6 @@ pub fn create_private_folder(path: &Folder) -> std::io::Result<()> {
 }
 
 fn s3_store(address: &str) -> Result<Arc<dyn ObjectStore>, String> {
-    // The client uses the crypto provider of the process. One that is installed already stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let url = url::Url::parse(address).ok().filter(|url| url.scheme() == "s3").ok_or(EXPECTED)?;
     let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or(EXPECTED)?;
     // Addresses are displayed and logged, so they must not contain credentials.

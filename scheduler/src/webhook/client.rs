@@ -34,14 +34,13 @@ impl Client {
         Self { guard: Arc::new(guard), encrypted: OnceLock::new(), plain: OnceLock::new() }
     }
 
-    /// Returns the client that speaks with or without encryption (`is_plain`).
+    /// Returns the client that speaks with or without encryption (`is_plain`). It uses the crypto provider of the
+    /// process, which the program installs at its start.
     fn http(&self, is_plain: bool) -> Result<&Http, String> {
         let built = if is_plain { &self.plain } else { &self.encrypted };
         if let Some(http) = built.get() {
             return Ok(http);
         }
-        // The clients use the crypto provider of the process. One that is installed already stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Http::builder()
             .dns_resolver(Arc::new(Resolver { guard: self.guard.clone(), is_plain }))
             .https_only(!is_plain)
