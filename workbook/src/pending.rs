@@ -376,6 +376,8 @@ impl Imports {
             let place = imports.places.acquire().await;
             let task = Box::pin(async {
                 let done = imports.process(&by, id, dry_run, &progress).await;
+                // The import is committed. The note comes before the outcome is kept: whoever sees that the import is
+                // done then reads no standby that lacks it.
                 if let Some(session) = by.session
                     && let Err(error) = session::note_written(&imports.db, session).await
                 {

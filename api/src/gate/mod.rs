@@ -75,14 +75,14 @@ impl Admitted {
 
 /// A change by a session that is not noted yet. It is noted when this is dropped, too, because a change may be
 /// committed although nobody waits for its answer any more.
-pub(crate) struct Writing {
+struct Writing {
     gate: Arc<Gate>,
     session: Option<i64>,
 }
 
 impl Writing {
     /// Notes the change. Goes on in the background if this takes long, so that the answer is not lost.
-    pub(crate) async fn note(mut self) {
+    async fn note(mut self) {
         if let Some(noting) = self.begin() {
             let _ = tokio::time::timeout(NOTING, noting).await;
         }
@@ -202,12 +202,16 @@ impl Gate {
         Ok(Admitted { principal: found.principal, session, freshness: found.freshness, is_latest })
     }
 
-    /// Begins a change by a caller. Where reads may use replicas, those of the same session use none that lacks it.
-    pub(crate) fn begin_writing(self: &Arc<Self>, admitted: &Admitted) -> Writing {
+    /// Carries out what may change the ledger for a caller, and notes it afterwards, whether it failed or not. Where
+    /// reads may use replicas, those of the same session use none that lacks it.
+    pub(crate) async fn writing<T>(self: &Arc<Self>, admitted: &Admitted, change: impl Future<Output = T>) -> T {
         admitted.show_latest();
         let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas()).map(|(session, _)| *session);
         session.inspect(|session| self.remember(*session));
-        Writing { gate: self.clone(), session }
+        let writing = Writing { gate: self.clone(), session };
+        let done = change.await;
+        writing.note().await;
+        done
     }
 
     /// Lets the next requests of a session show what is committed: until the note is, and what was under way when its

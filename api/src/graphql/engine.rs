@@ -386,13 +386,13 @@ impl Engine {
             self.check_payloads(operation, &ready.asked.variables, &self.request(caller, &ready))?;
         }
         let roots = ready.root_names();
-        let writing = ready.changes().then(|| self.gate.begin_writing(&caller.admitted));
-        let span = if ready.changes() { tracing::info_span!("act", fields = roots) } else { tracing::Span::none() };
-        let execution = self.schema.execute(self.execution(&ready, caller));
-        let (response, is_denied) = Box::pin(watch_denials(execution).instrument(span)).await;
-        if let Some(writing) = writing {
-            writing.note().await;
-        }
+        let execution = async { watch_denials(self.schema.execute(self.execution(&ready, caller))).await };
+        let (response, is_denied) = if ready.changes() {
+            let act = execution.instrument(tracing::info_span!("act", fields = roots));
+            Box::pin(self.gate.writing(&caller.admitted, act)).await
+        } else {
+            Box::pin(execution).await
+        };
         if is_denied {
             self.gate.note_denied(&caller.by(), &roots).await;
         }

@@ -182,12 +182,12 @@ async fn take(
     let so_far = match received {
         Ok(()) if start + length == range.size => {
             let arrived = partial.arriving.finish().await?;
-            let writing = state.gate.begin_writing(&caller.admitted);
-            let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
+            let acting = files.acting(&by);
+            let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
+            let kept = state.gate.writing(&caller.admitted, keeping).await?;
             let answer = created(&kept);
             let touched = (files.services.clock)();
             held.leave(Upload::Complete(Complete { file, kept, touched }));
-            writing.note().await;
             return Ok(Came::Whole(answer));
         }
         Err(Broken::Refused(why)) => {

@@ -94,10 +94,9 @@ async fn take(
         evidence::may_add(&files.acting(&by), assignment).await?;
         let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
-        let writing = state.gate.begin_writing(&caller.admitted);
-        let kept = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
-        writing.note().await;
-        Ok(kept)
+        let acting = files.acting(&by);
+        let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
+        Ok(state.gate.writing(&caller.admitted, keeping).await?)
     }
     .await;
     if taken.is_err() {
@@ -121,9 +120,9 @@ pub(crate) async fn keep_field(
     let _slot = slot(&files.uploads, caller)?;
     let name = evidence::plain_name(name);
     let arrived = store(files.services.storage.receive(&name, files.most), field).await?;
-    let writing = state.gate.begin_writing(&caller.admitted);
-    let (id, _) = evidence::keep(&files.acting(&by), assignment, &files.services.storage, arrived).await?;
-    writing.note().await;
+    let acting = files.acting(&by);
+    let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
+    let (id, _) = state.gate.writing(&caller.admitted, keeping).await?;
     Ok(id)
 }
 

@@ -160,10 +160,8 @@ pub(crate) async fn keep_field(
     gate::may_change(&by.principal)?;
     let _held = slots(&state.files.arriving, caller, MAX_BYTES >> 20)?;
     let bytes = bytes_of(field).await?;
-    let writing = state.gate.begin_writing(&caller.admitted);
-    let id = keep(state, &by, into, Received { file, bytes, mapping: None }).await?;
-    writing.note().await;
-    Ok(pending_import::id_of(id))
+    let keeping = keep(state, &by, into, Received { file, bytes, mapping: None });
+    Ok(pending_import::id_of(state.gate.writing(&caller.admitted, keeping).await?))
 }
 
 /// `GET /export/ledger.xlsx?round=round_1&region=540329`: exports the ledger as a workbook, optionally limited to a
@@ -284,10 +282,8 @@ pub(crate) async fn report_field(
     let name = stem(&file);
     let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
     let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
-    let writing = state.gate.begin_writing(&caller.admitted);
-    let lines = Box::pin(workbook::report(&state.files.acting(&by), &sheets)).await?;
-    writing.note().await;
-    Ok(lines)
+    let acting = state.files.acting(&by);
+    Ok(state.gate.writing(&caller.admitted, Box::pin(workbook::report(&acting, &sheets))).await?)
 }
 
 /// The query parameters of an import.
@@ -363,80 +359,22 @@ impl How {
 /// of progress reports instead, and these parameters are not needed.
 pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
     let mut caller = state.caller(&request);
-    let taken: Result<(Value, gate::Writing), Unserved> = Box::pin(async {
+    let taken: Result<Value, Unserved> = Box::pin(async {
         state.admit_upload(&request, &mut caller).await?;
         let how = How::of(&request)?;
-        let by = caller.by();
-        let acting = state.files.acting(&by);
-        let is_progress = how.is_progress(&by)?;
+        let is_progress = how.is_progress(&caller.by())?;
         let level = how.level.as_deref().map(level_of).transpose()?;
-        let into = how.round.zip(how.region);
         // Receive the whole body before taking a place for processing: a slow sender then occupies memory only.
         let _held = slots(&state.files.arriving, &caller, megabytes(&request)?)?;
         let received = receive(&request, payload, how.name.as_deref()).await?;
-        let writing = state.gate.begin_writing(&caller.admitted);
-        if let Some((round, region)) = into.clone().filter(|_| how.keep && !is_progress) {
-            let into = ImportPlace {
-                round,
-                region,
-                issued_by: how.issued_by,
-                level: how.level,
-                as_of: how.as_of,
-                creates_units: how.create_units,
-            };
-            let id = keep(&state, &by, into, received).await?;
-            return Ok((json!({ "importId": pending_import::id_of(id) }), writing));
-        }
-        let Received { file, bytes, mapping } = received;
-        let name = stem(&file);
-        let _slot = slot(&state.files.workbooks, &caller)?;
-        let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
-        let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
-        let Some((round, region)) = into.filter(|_| !is_progress) else {
-            let lines = Box::pin(workbook::report(&acting, &sheets)).await?;
-            return Ok((lines_of(&lines, caller.language), writing));
-        };
-        let round = name_of(acting.db, round).await?;
-        let issued_by = match how.issued_by {
-            Some(words) => Some(code_of(acting.db, words).await?),
-            None => None,
-        };
-        let mut mapping = match mapping {
-            None => Mapping::default(),
-            Some(bytes) => Mapping::parse(&workbook::decoded(&bytes)?)?,
-        };
-        mapping.as_of = how.as_of.or(mapping.as_of);
-        let answer = Answer {
-            round,
-            level,
-            region: code_of(acting.db, region).await?,
-            issued_by,
-            dry_run: how.dry_run,
-            create_units: how.create_units,
-            takes_proposals: how.accept_proposals,
-            mapping,
-            grace_days: acting.grace_days,
-        };
-        let task = Import {
-            sheets: &sheets,
-            answer: &answer,
-            by: &by,
-            now: acting.now,
-            zone: acting.zone,
-            progress: &|_, _| {},
-        };
-        // On the heap: the work of an import is large.
-        let told = Box::pin(workbook::import(acting.db, &task)).await?;
-        let mut answer = workbook::told(&told, caller.language == Language::English);
-        if how.write_mapping {
-            answer["mapping"] = told.mapping().into();
-        }
-        Ok((answer, writing))
+        state
+            .gate
+            .writing(&caller.admitted, Box::pin(processed(&state, &caller, (how, level, is_progress), received)))
+            .await
     })
     .await;
     match taken {
-        Ok((told, writing)) => {
-            writing.note().await;
+        Ok(told) => {
             if told.get("importId").is_some() {
                 return answer(StatusCode::ACCEPTED).json(told);
             }
@@ -446,6 +384,69 @@ pub(crate) async fn import(request: HttpRequest, payload: web::Payload, state: w
         }
         Err(why) => refuse(&why, &caller),
     }
+}
+
+/// Keeps a received file as a pending import, or imports it: its progress reports, or its ledger. Returns the answer.
+async fn processed(
+    state: &AppState,
+    caller: &Caller,
+    (how, level, is_progress): (How, Option<RoundLevel>, bool),
+    received: Received,
+) -> Result<Value, Unserved> {
+    let by = caller.by();
+    let acting = state.files.acting(&by);
+    let into = how.round.zip(how.region);
+    if let Some((round, region)) = into.clone().filter(|_| how.keep && !is_progress) {
+        let into = ImportPlace {
+            round,
+            region,
+            issued_by: how.issued_by,
+            level: how.level,
+            as_of: how.as_of,
+            creates_units: how.create_units,
+        };
+        let id = keep(state, &by, into, received).await?;
+        return Ok(json!({ "importId": pending_import::id_of(id) }));
+    }
+    let Received { file, bytes, mapping } = received;
+    let name = stem(&file);
+    let _slot = slot(&state.files.workbooks, caller)?;
+    let opened = tokio::task::spawn_blocking(move || workbook::open(&name, bytes)).await;
+    let sheets = opened.map_err(|failure| Unserved::masked(&failure))??;
+    let Some((round, region)) = into.filter(|_| !is_progress) else {
+        let lines = Box::pin(workbook::report(&acting, &sheets)).await?;
+        return Ok(lines_of(&lines, caller.language));
+    };
+    let round = name_of(acting.db, round).await?;
+    let issued_by = match how.issued_by {
+        Some(words) => Some(code_of(acting.db, words).await?),
+        None => None,
+    };
+    let mut mapping = match mapping {
+        None => Mapping::default(),
+        Some(bytes) => Mapping::parse(&workbook::decoded(&bytes)?)?,
+    };
+    mapping.as_of = how.as_of.or(mapping.as_of);
+    let answer = Answer {
+        round,
+        level,
+        region: code_of(acting.db, region).await?,
+        issued_by,
+        dry_run: how.dry_run,
+        create_units: how.create_units,
+        takes_proposals: how.accept_proposals,
+        mapping,
+        grace_days: acting.grace_days,
+    };
+    let task =
+        Import { sheets: &sheets, answer: &answer, by: &by, now: acting.now, zone: acting.zone, progress: &|_, _| {} };
+    // On the heap: the work of an import is large.
+    let told = Box::pin(workbook::import(acting.db, &task)).await?;
+    let mut answer = workbook::told(&told, caller.language == Language::English);
+    if how.write_mapping {
+        answer["mapping"] = told.mapping().into();
+    }
+    Ok(answer)
 }
 
 /// Returns the size of the body in megabytes, rounded up, from the `Content-Length` header; the largest allowed size
