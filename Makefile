@@ -16,9 +16,8 @@ run: ## Start the demo: SQLite in ./data, invented ledger, reminders as files, p
 	cargo build --bin rectify
 	@echo "== creating the demo ledger in ./data/rectify.db, unless the file exists"
 	test -e data/rectify.db || $(RECTIFY) demo
-	@echo "== queueing today's reminders; the server will write them to ./data/mail (.eml and .html)"
-	for job in overdue due-soon quarterly-self-inspection propose-listing propose-cards escalation stale-progress notice-ended case-due-soon case-overdue; do \
-	  echo "$$job: $$($(RECTIFY) job run $$job | tail -n 1)"; done
+	@echo "== running each job for today; mails go to ./data/mail (.eml and .html)"
+	for job in $$($(RECTIFY) job list | grep -oE '^[a-z-]+'); do echo "$$job: $$($(RECTIFY) job run $$job | tail -n 1)"; done
 	@echo "== serving until you press Ctrl-C"
 	$(RECTIFY) serve
 
@@ -29,7 +28,7 @@ test: ## Run all tests on SQLite and PostgreSQL with a real SMTP server; install
 	tests/with-servers cargo test --workspace --locked
 
 book: ## Make a book of the documentation with mdBook: target/book/index.html
-	docs/bind
+	docs/make-book
 
 settings: ## Regenerate the list of settings in docs/configure.md
 	INSTA_UPDATE=always $(MAKE) story F=book::the_settings_are_listed

@@ -1,8 +1,9 @@
 //! The GraphQL API over HTTP. `http` receives requests, `graphql` answers them, `noun` defines the types, queries and
 //! mutations of the schema, and `part` has the building blocks that nouns share.
 //!
-//! Imports go in one direction: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`. The only cycle is
-//! inside `noun`, where a problem has measures and a measure has its problem.
+//! Imports go in one direction: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`. There are
+//! two cycles: inside `noun`, where a problem has measures and a measure has its problem; and `part::reread` hands on to
+//! `graphql::schema`, because the payload of every mutation has the query root.
 
 // The future that executes a merged schema nests one level for each type that the schema is merged from.
 #![recursion_limit = "256"]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::monthly_account::{CELLS, filled};
 use crate::support::browser::Page;
-use crate::support::{Answer, Server, World, stories};
+use crate::support::{Answer, Server, World, eventually, stories};
 
 stories!(
     every_page_is_there_for_every_role,
@@ -435,12 +435,16 @@ fn a_sheet_is_imported_by_pages(world: &World) {
     clerk.page.choose("input[type=file]", &sheet);
     clerk.send(&[("round", "导入的轮次"), ("region", "云溪市"), ("asOf", "2024-06-30")]);
     let settle = |clerk: &mut Clerk| {
-        let begun = std::time::Instant::now();
-        while ["正在读取，请稍候", "正在导入，请稍候"].iter().any(|words| clerk.text().contains(words))
-        {
-            assert!(begun.elapsed().as_secs() < 60, "{}", clerk.text());
-            clerk.follow(&["/imports/import_"]);
-        }
+        let is_busy = |clerk: &mut Clerk| {
+            ["正在读取，请稍候", "正在导入，请稍候"].iter().any(|words| clerk.text().contains(words))
+        };
+        eventually("the import is still being processed", || {
+            let busy = is_busy(clerk);
+            if busy {
+                clerk.follow(&["/imports/import_"]);
+            }
+            !busy
+        });
     };
     settle(&mut clerk);
     clerk.reads("要您确认的");

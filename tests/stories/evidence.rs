@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::evidence::{Counties, FORM, PDF, PNG, as_whom, form, refusal as code, upload};
-use crate::support::{Answer, Server, World, answer, block_on, s3, stories};
+use crate::support::{Answer, Server, World, answer, block_on, eventually, s3, stories};
 
 stories!(
     a_unit_uploads_and_its_office_downloads_and_a_sibling_county_finds_nothing,
@@ -221,11 +221,7 @@ fn an_upload_that_breaks_off_leaves_nothing(world: &World) {
         drop(socket);
     }
     // Waits until the server has removed the files of the broken uploads.
-    let begun = std::time::Instant::now();
-    while !files(world).is_empty() {
-        assert!(begun.elapsed().as_secs() < 60, "{:?}", files(world));
-        std::thread::yield_now();
-    }
+    eventually("the files stay", || files(world).is_empty());
     assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
     assert_eq!(upload(&server, &who.mine, &who.assignment, "a.png", PNG).status, 201);
     assert_eq!(files(world).len(), 1);
@@ -247,12 +243,10 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
     };
     let offset = |token: &str| {
         let mut asked = send("*", b"", token);
-        let begun = std::time::Instant::now();
-        // While the server still waits for a part that broke off, it says so.
-        while asked.status == 409 && begun.elapsed().as_secs() < 60 {
-            std::thread::yield_now();
+        eventually("the server still waits for a part that broke off", || {
             asked = send("*", b"", token);
-        }
+            asked.status != 409
+        });
         assert_eq!(asked.status, 202, "{}", asked.body);
         usize::try_from(asked.json()["upload"]["offset"].as_u64().unwrap()).unwrap()
     };
@@ -313,11 +307,7 @@ fn an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing(world: &World) 
     );
     let (most, rest) = content.split_at(2 << 20);
     socket.write_all(&[head.as_bytes(), most].concat()).unwrap();
-    let begun = std::time::Instant::now();
-    while files(world).is_empty() {
-        assert!(begun.elapsed().as_secs() < 60, "the upload must begin to arrive");
-        std::thread::yield_now();
-    }
+    eventually("the upload must begin to arrive", || !files(world).is_empty());
     let key = who.assignment.strip_prefix("assignment_").unwrap();
     block_on(async {
         let close = format!("UPDATE assignment SET status = 'CLOSED' WHERE id = {key}");

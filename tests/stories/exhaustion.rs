@@ -11,7 +11,7 @@ use socket2::{Domain, Socket as Raw, Type};
 
 use crate::support::evidence::{Counties, PDF, refusal, upload};
 use crate::support::socket::{LONG, PROTOCOL, Socket};
-use crate::support::{Server, World, block_on, stories};
+use crate::support::{Server, World, block_on, eventually, stories};
 
 stories!(
     a_request_checks_one_secret_however_it_is_written,
@@ -113,9 +113,7 @@ fn a_flood_of_sign_ins_delays_nobody_else_for_ever(world: &World) {
         }
         let honest = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             // Waits until the flood fills its share of the queue.
-            while refused.load(Ordering::Relaxed) == 0 {
-                std::thread::yield_now();
-            }
+            eventually("nothing is refused", || refused.load(Ordering::Relaxed) > 0);
             for _ in 0..3 {
                 let answer = from("198.51.100.7", OFFICE, PASSWORD);
                 assert_eq!(answer.status, 200, "{}", answer.body);

@@ -1,11 +1,9 @@
 //! Importing is a conversation that can be gone back to: a file is uploaded, read, asked about, answered and imported,
 //! and only whoever uploaded it sees it.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
-use crate::support::{Server, World, asked, stories};
+use crate::support::{Server, World, asked, eventually, stories};
 
 stories!(
     a_file_is_asked_about_and_then_imported,
@@ -45,15 +43,12 @@ fn upload(server: &Server, token: &str, bytes: &[u8]) -> String {
 /// Returns an import once nothing is being done with it.
 fn settled(server: &Server, token: &str, id: &str) -> Value {
     let query = format!("query($id: ID!) {{ pendingImport(importId: $id) {{ {IMPORT} }} }}");
-    let begun = Instant::now();
-    loop {
-        let said = server.data_as(token, &query, &json!({ "id": id }))["pendingImport"].clone();
-        if !["READING", "RUNNING"].iter().any(|state| said["state"] == *state) {
-            return said;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "{said}");
-        std::thread::yield_now();
-    }
+    let mut said = Value::Null;
+    eventually("the import is still being processed", || {
+        said = server.data_as(token, &query, &json!({ "id": id }))["pendingImport"].clone();
+        !["READING", "RUNNING"].iter().any(|state| said["state"] == *state)
+    });
+    said
 }
 
 fn answered(said: &Value) -> Value {

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Answer, Server, answer, free_port, skipped};
+use super::{Answer, Server, answer, eventually, free_port, skipped};
 
 const SCHEMA: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 const CLIENT: &str = "rectify";
@@ -93,11 +92,7 @@ impl Provider {
             .spawn()
             .unwrap_or_else(|error| panic!("glewlwyd: {error}; run the stories with `make test`"));
         self.child = Some(child);
-        let until = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "the provider does not start");
-            std::thread::yield_now();
-        }
+        eventually("the provider does not start", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         self.admin.sign_in(self, "admin", "password");
         self.ask("POST", "/api/mod/plugin/", &self.plugin());
     }
