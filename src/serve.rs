@@ -173,11 +173,11 @@ fn listen(
     link_key: &LinkKey,
     jobs: Arc<Context>,
 ) -> Result<Served, Failure> {
-    let replicas = database::open_replicas(settings, &jobs.db)?;
+    let standbys = database::open_standbys(settings, &jobs.db)?;
     let services = Services {
         db: jobs.db.clone(),
         readers: database::readers(&jobs.db, settings),
-        replicas,
+        standbys,
         sent: database::sent,
         public_url: settings.public_url().trim_end_matches('/').to_owned(),
         zone: settings.zone(),

@@ -14,7 +14,7 @@ use crate::error::{Refused, Unserved};
 use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
 use crate::http::briefing::{self, BriefingFormat};
-use crate::http::export::{self, Listing, TableFormat};
+use crate::http::export::{self, ExportedList, TableFormat};
 use crate::http::response::body;
 use crate::http::state::AppState;
 use crate::http::{events, upload, workbook};
@@ -159,7 +159,7 @@ impl Session {
     ///
     /// Refuses an operation as [`Self::run`] does, more rows than a file may have, and a caller who has too many
     /// exports under way.
-    pub async fn export(&self, listing: Listing, format: TableFormat) -> Result<HttpResponse, Refusal> {
+    pub async fn export(&self, listing: ExportedList, format: TableFormat) -> Result<HttpResponse, Refusal> {
         Ok(export::respond(&self.state, &self.caller, listing, format).await?)
     }
 

@@ -126,7 +126,7 @@ pub struct Services {
     /// How many statements that read run at once; on PostgreSQL, so many connections are kept for them.
     pub readers: usize,
     /// The standbys that reads may use.
-    pub replicas: Vec<Replica>,
+    pub standbys: Vec<Replica>,
     /// Called with each statement that a kept connection has sent, and the time that it took.
     pub sent: fn(&str, Duration),
     /// The public address of this program, without a trailing slash.
@@ -365,7 +365,7 @@ pub(crate) struct Request {
     /// Whether a proxy has forwarded the request.
     pub(crate) is_forwarded: bool,
     /// The roles that require a second factor.
-    pub(crate) demanding: Arc<[Role]>,
+    pub(crate) second_factor_roles: Arc<[Role]>,
     /// The OpenID Connect provider that users may sign in with, if there is one.
     pub(crate) provider: Option<Arc<Oidc>>,
 }

@@ -13,7 +13,7 @@ use planner::{Bilingual, Trouble, trouble};
 use crate::language::Language;
 
 /// The most different errors of a document, and the most positions of each, in a response.
-const MOST_ERRORS: usize = 20;
+const MAX_ERRORS: usize = 20;
 
 /// The seconds after which a client may try again when the database is unavailable.
 pub(crate) const AWAY: u64 = 5;
@@ -269,9 +269,9 @@ pub(crate) fn bounded(errors: Vec<ServerError>) -> Vec<ServerError> {
             Some(place) => {
                 let places = &mut bounded[*place].locations;
                 places.extend(error.locations);
-                places.truncate(MOST_ERRORS);
+                places.truncate(MAX_ERRORS);
             }
-            None if known.len() < MOST_ERRORS => {
+            None if known.len() < MAX_ERRORS => {
                 known.insert(error.message.clone(), bounded.len());
                 bounded.push(error);
             }

@@ -1,9 +1,9 @@
 //! The GraphQL API over HTTP. `http` receives requests, `graphql` answers them, `noun` defines the types, queries and
 //! mutations of the schema, and `part` has the building blocks that nouns share.
 //!
-//! Imports go in one direction: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`. There are
-//! two cycles: inside `noun`, where a problem has measures and a measure has its problem; and `part::reread` hands on to
-//! `graphql::schema`, because the payload of every mutation has the query root.
+//! Imports go in one direction: `http` → `graphql` → `noun` → `part` → `context` → `gate` → `error`. There are two
+//! cycles: inside `noun`, where a problem has measures and a measure has its problem; and `part::reread` uses the query
+//! root of `graphql::schema`, which every payload of a mutation has.
 
 // The future that executes a merged schema nests one level for each type that the schema is merged from.
 #![recursion_limit = "256"]
@@ -31,7 +31,7 @@ pub use graphql::listing::{Column, ColumnKind};
 pub use graphql::schema::sdl;
 pub use http::briefing::BriefingFormat;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};
-pub use http::export::{Listing, TableFormat};
+pub use http::export::{ExportedList, TableFormat};
 pub use http::form::form;
 pub use http::headers::{headers, is_https};
 pub use http::observe::{Observing, observe};

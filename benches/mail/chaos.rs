@@ -16,7 +16,7 @@ const AIM: Duration = Duration::from_millis(500);
 /// How long the backlog may take at most.
 const PATIENCE: Duration = Duration::from_hours(1);
 /// How much longer the backlog may take with kills than without.
-const MOST: f64 = 1.5;
+const MAX_RATIO: f64 = 1.5;
 
 /// How a backlog arrived.
 struct Drained {
@@ -51,7 +51,7 @@ pub(crate) fn run(outbox: &Outbox, (count, connections): (usize, usize), kills: 
             return Err("mails were lost, or arrived more often than kills and servers explain".into());
         }
     }
-    if ratio > MOST { Err(format!("that is more than {MOST} times").into()) } else { Ok(()) }
+    if ratio > MAX_RATIO { Err(format!("that is more than {MAX_RATIO} times").into()) } else { Ok(()) }
 }
 
 fn print(kills: usize, drained: &Drained) {

@@ -9,7 +9,7 @@ use crate::outbox::Outbox;
 /// How many overdue measures each unit answers.
 const EACH: usize = 33;
 /// How much longer than the bare statements it may take.
-const MOST: f64 = 1.5;
+const MAX_RATIO: f64 = 1.5;
 /// The most resident memory, in MB.
 const MEMORY: u64 = 256;
 
@@ -31,8 +31,8 @@ pub(crate) fn run(outbox: &Outbox, units: usize) -> Outcome<()> {
     row("the same on the day after", next, memory_after);
     let ratio = own.as_secs_f64() / bare.as_secs_f64();
     println!("queueing takes {ratio:.2} times as long as the bare statements");
-    if ratio > MOST || memory.max(memory_after) > MEMORY {
-        return Err(format!("that is more than {MOST} times, or than {MEMORY} MB").into());
+    if ratio > MAX_RATIO || memory.max(memory_after) > MEMORY {
+        return Err(format!("that is more than {MAX_RATIO} times, or than {MEMORY} MB").into());
     }
     Ok(())
 }

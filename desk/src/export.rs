@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use api::{BriefingFormat, ColumnKind, Listing, TableFormat};
+use api::{BriefingFormat, ColumnKind, ExportedList, TableFormat};
 use serde::Deserialize;
 
 use crate::page::{self, State, Stopped, Visit, stop};
@@ -60,7 +60,7 @@ pub(crate) async fn export(request: &HttpRequest, desk: &State, name: &str, form
             path: column.path.clone(),
             kind: column.kind(),
         };
-        let listing = Listing {
+        let listing = ExportedList {
             name: export.name.clone(),
             document: page.document(&visit).to_owned(),
             variables: page::variables(&visit, page),

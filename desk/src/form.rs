@@ -15,9 +15,9 @@ use crate::variables::{self, Given};
 /// The enum with the collective terms for responsible parties.
 const TERMS: &str = "Selector";
 /// The most objects that a form offers for a name that fits several.
-const MOST_CHOICES: usize = 10;
+const MAX_CHOICES: usize = 10;
 /// The most characters of the name of an object in a list of choices.
-const MOST_OF_NAME: usize = 60;
+const MAX_NAME_CHARS: usize = 60;
 
 /// How a field of a form is described in `acts.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -507,7 +507,7 @@ async fn find(
             &format!("{}add the region, such as {names}", several.1),
         )
     } else {
-        wrong.choices = fitting.iter().take(MOST_CHOICES).map(|node| choice(node)).collect();
+        wrong.choices = fitting.iter().take(MAX_CHOICES).map(|node| choice(node)).collect();
         visit.words(&format!("{}选择", several.0), &format!("{}choose one", several.1))
     };
     Ok(Err(wrong))
@@ -560,7 +560,7 @@ fn place_of(node: &Value) -> &str {
 
 /// Returns the id of an object with what tells it apart from others of the same name.
 fn choice(node: &Value) -> (String, String) {
-    let name: String = word(node, "name").chars().take(MOST_OF_NAME).collect();
+    let name: String = word(node, "name").chars().take(MAX_NAME_CHARS).collect();
     let words = [word(node, "number"), name.as_str(), place_of(node)];
     let label = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     (word(node, "id").to_owned(), label)

@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
                       frame-ancestors 'none'";
 /// The most bytes of a form without files.
-const MOST: usize = 512 << 10;
+const MAX_FORM_BYTES: usize = 512 << 10;
 
 /// The settings of the desk.
 #[derive(Clone)]
@@ -82,12 +82,12 @@ pub fn routes(
                 .add((header::REFERRER_POLICY, "same-origin"))
                 .add((HeaderName::from_static("x-robots-tag"), "noindex"))
         };
-        let form = || web::FormConfig::default().limit(MOST);
+        let form = || web::FormConfig::default().limit(MAX_FORM_BYTES);
         let post = |path: &str, route: actix_web::Route| {
             web::resource(path.to_owned())
                 .guard(guard::Post())
                 .app_data(form())
-                .app_data(web::PayloadConfig::new(MOST))
+                .app_data(web::PayloadConfig::new(MAX_FORM_BYTES))
                 .wrap(headers())
                 .route(route)
         };

@@ -259,17 +259,17 @@ checks!(a: A E1, b: B E2, c: C E3, d: D E4, e: E E5, f: F E6);
 
 /// Checks a text of several lines that a user typed, and returns it trimmed. Line breaks within it stay.
 ///
-/// `letters` is the permitted length in characters; characters that show nothing do not count towards the minimum.
+/// `chars` is the permitted length in characters; characters that show nothing do not count towards the minimum.
 /// Invisible control characters and marks that change the writing direction are refused. `what` is the name of the
 /// value in Chinese and English, for the error message.
 pub fn text(
     given: &str,
-    letters: std::ops::RangeInclusive<usize>,
+    chars: std::ops::RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
     let trimmed = given.trim();
-    long_enough(trimmed, letters, what, path)?;
+    long_enough(trimmed, chars, what, path)?;
     if let Some((place, letter)) = given.chars().enumerate().find(|(_, letter)| is_hidden(*letter)) {
         return Err(Hidden { place: place + 1, letter }.fault(what, path));
     }
@@ -278,16 +278,16 @@ pub fn text(
 
 /// Checks a text of one line that a user typed or pasted, such as a person's name, a number or a title.
 ///
-/// Returns the text as cleaned by [`single`]. Refuses it if the cleaned text is shorter or longer than `letters`
+/// Returns the text as cleaned by [`single`]. Refuses it if the cleaned text is shorter or longer than `chars`
 /// permits, in characters.
 pub fn line(
     given: &str,
-    letters: std::ops::RangeInclusive<usize>,
+    chars: std::ops::RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
     let line = single(given).map_err(|hidden| hidden.fault(what, path))?;
-    long_enough(&line, letters, what, path)?;
+    long_enough(&line, chars, what, path)?;
     Ok(line)
 }
 
@@ -296,23 +296,23 @@ pub fn line(
 /// Unlike [`line()`], this drops variation selectors: two names that look alike are the same name.
 pub fn name(
     given: &str,
-    letters: std::ops::RangeInclusive<usize>,
+    chars: std::ops::RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
     let name = single_name(given).map_err(|hidden| hidden.fault(what, path))?;
-    long_enough(&name, letters, what, path)?;
+    long_enough(&name, chars, what, path)?;
     Ok(name)
 }
 
 /// Checks the length of a text in characters. Those that show nothing do not count towards the minimum.
 fn long_enough(
     text: &str,
-    letters: std::ops::RangeInclusive<usize>,
+    chars: std::ops::RangeInclusive<usize>,
     (zh, en): (&str, &str),
     path: &[&str],
 ) -> Result<(), Fault> {
-    let (least, most) = (letters.start(), letters.end());
+    let (least, most) = (chars.start(), chars.end());
     let (count, shown) = (text.chars().count(), text.chars().filter(|letter| !is_blank(*letter)).count());
     if shown >= *least && count <= *most {
         return Ok(());

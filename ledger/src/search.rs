@@ -1,8 +1,8 @@
 //! Keeps the index of searches: the grams of the texts that people search (see [`planner::grams`]).
 //!
 //! Triggers note each row that is written in `search_pending`, with the text that it had, so that a write costs no more
-//! than that. [`settle`] later takes the grams that a text no longer has out of `search_gram`, and adds those that it
-//! has now. Until then, searches look at the rows themselves.
+//! than that. [`index_pending`] later takes the grams that a text no longer has out of `search_gram`, and adds those
+//! that it has now. Until then, searches look at the rows themselves.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -40,7 +40,7 @@ const INDEXED: &[(&str, &str, &str)] = &[
 
 /// Indexes the rows that were written since the last time, in batches with a transaction each, and returns how many
 /// there were. What another process is indexing is left to it.
-pub async fn settle(db: &DatabaseConnection) -> Result<usize> {
+pub async fn index_pending(db: &DatabaseConnection) -> Result<usize> {
     let mut settled = 0;
     loop {
         let there = Statement::from_string(db.get_database_backend(), "SELECT 1 FROM search_pending LIMIT 1");
@@ -67,8 +67,8 @@ pub async fn waiting(db: &DatabaseConnection) -> Result<u64> {
     Ok(row.map(|row| row.try_get::<i64>("", "waiting")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 
-/// Notes all rows to be indexed anew, in a transaction that the next [`settle`] follows. Searches read the texts until
-/// that is done.
+/// Notes all rows to be indexed anew, in a transaction that the next [`index_pending`] follows. Searches read the texts
+/// until that is done.
 pub async fn rebuild(db: &DatabaseConnection) -> Result<()> {
     let transaction = database::begin(db).await?;
     transaction.without_time_limit().await?;

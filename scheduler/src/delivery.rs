@@ -216,8 +216,9 @@ impl<'a> Run<'a> {
         let writers = self.context.post.connections() + AHEAD;
         let sending = join_all((0..writers).map(|_| self.send_all(&queue, done.clone())));
         let handing_out = self.hand_out(claims, to_send);
-        let work =
-            async { tokio::join!(self.claim_all(to_hand_out, done), handing_out, sending, self.settle_all(outcomes)) };
+        let work = async {
+            tokio::join!(self.claim_all(to_hand_out, done), handing_out, sending, self.record_reports(outcomes))
+        };
         tokio::select! {
             _ = work => {}
             () = self.renew() => {}
@@ -442,11 +443,11 @@ impl<'a> Run<'a> {
     }
 
     /// Records what became of mails, as it is known.
-    async fn settle_all(&self, mut reports: mpsc::UnboundedReceiver<Report>) {
+    async fn record_reports(&self, mut reports: mpsc::UnboundedReceiver<Report>) {
         let mut batch = Vec::new();
         while reports.recv_many(&mut batch, BATCH).await > 0 {
             let (outcomes, waiting): (Vec<Outcome>, Vec<_>) = batch.drain(..).unzip();
-            self.settle(&outcomes).await;
+            self.record_outcomes(&outcomes).await;
             for (claimed, fate) in outcomes {
                 self.held().remove(&claimed.mail.id);
                 let count = match fate {
@@ -465,7 +466,7 @@ impl<'a> Run<'a> {
 
     /// Records outcomes. An accepted mail whose outcome is not recorded is sent again, so a database that fails is
     /// given some time.
-    async fn settle(&self, batch: &[Outcome]) {
+    async fn record_outcomes(&self, batch: &[Outcome]) {
         for tries in 0.. {
             match delivery::settle(&self.context.db, &self.lease, batch, self.context.now()).await {
                 Ok(0) => return,

@@ -71,7 +71,7 @@ async fn tick_alone(context: &Context, last_tick: &LastTick, ticking: &Mutex<()>
         Ok(Err(error)) => tracing::warn!(%error, "the figures could not be settled; the next tick tries again"),
         Err(_) => tracing::warn!("settling the figures took too long; the next tick tries again"),
     }
-    match tokio::time::timeout(PATIENCE, ledger::search::settle(&context.db)).await {
+    match tokio::time::timeout(PATIENCE, ledger::search::index_pending(&context.db)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(%error, "texts could not be indexed; the next tick tries again"),
         Err(_) => tracing::info!("there are more texts to index; the next tick goes on"),

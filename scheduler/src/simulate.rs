@@ -17,7 +17,7 @@ use crate::pattern::Pattern;
 use crate::remind::Reminder;
 
 /// The most occurrences of one job in a simulation.
-const MOST: usize = 1_000;
+const MAX_OCCURRENCES: usize = 1_000;
 
 /// Held by the simulation that is under way.
 static TURN: Semaphore = Semaphore::const_new(1);
@@ -78,7 +78,7 @@ async fn days<C: ConnectionTrait>(
     let end = moment(plus_days(to, 1), NaiveTime::MIN, context.zone);
     let Ok(pattern) = Pattern::parse(cron, zone, begin) else { return Ok(Vec::new()) };
     let second = TimeDelta::seconds(1);
-    let (fires, _) = pattern.between(begin - second, end - second, MOST);
+    let (fires, _) = pattern.between(begin - second, end - second, MAX_OCCURRENCES);
     let mut days: Vec<NaiveDate> = fires.into_iter().map(|fire| local_day(fire, context.zone)).collect();
     days.dedup();
     Ok(days)

@@ -17,7 +17,7 @@ use crate::Failure;
 
 const MANIFEST: &str = "manifest.json";
 /// The most bytes of a manifest.
-const MOST: u64 = 16 << 20;
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 
 /// Writes a backup of a ledger, as it was when the source was opened. With a storage, the evidence is included.
 /// `steps` are those by which its database was migrated.
@@ -114,7 +114,8 @@ impl Backup {
             .map_err(|error| Failure::Rejected(format!("{shown} 无法读取：{error} / cannot be read")))?;
         let mut zip = ZipArchive::new(file).map_err(|error| unreadable(&error))?;
         let manifest = zip.by_name(MANIFEST).map_err(|error| unreadable(&error))?;
-        let manifest: Manifest = serde_json::from_reader(manifest.take(MOST)).map_err(|error| unreadable(&error))?;
+        let manifest: Manifest =
+            serde_json::from_reader(manifest.take(MAX_MANIFEST_BYTES)).map_err(|error| unreadable(&error))?;
         if manifest.format > FORMAT {
             let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
             return Err(Failure::Rejected(format!(

@@ -168,7 +168,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
     let by = By::program();
     match command {
         Account::Create { email, role, unit, region, name, phone, language, until, no_password, invite } => {
-            let wanted = Wanted { email, name, role, unit, region, phone, language, until };
+            let wanted = NewAccount { email, name, role, unit, region, phone, language, until };
             create(settings, wanted, !(no_password || invite), invite).await?;
         }
         Account::Load { file, no_invite } => load(settings, &file, !no_invite).await?,
@@ -266,7 +266,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
 }
 
 /// Creates one account. Reads a password if `has_password`, and queues an invitation if `invites`.
-async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites: bool) -> Result<(), Failure> {
+async fn create(settings: &Settings, wanted: NewAccount, has_password: bool, invites: bool) -> Result<(), Failure> {
     let password = if has_password {
         let given = password()?;
         Some(acts::Hashed::of(given, &wanted.email, wanted.name.as_deref().unwrap_or_default()).await?)
@@ -287,7 +287,7 @@ async fn create(settings: &Settings, wanted: Wanted, has_password: bool, invites
 }
 
 /// An account to create, with its unit and region as the operator names them.
-struct Wanted {
+struct NewAccount {
     email: String,
     name: Option<String>,
     role: Role,
@@ -298,7 +298,7 @@ struct Wanted {
     until: Option<NaiveDate>,
 }
 
-impl Wanted {
+impl NewAccount {
     /// Looks up the unit and the region, and returns the account to create. Without a name, it gets the part of its
     /// mail address before the `@`.
     async fn place(
@@ -352,8 +352,8 @@ async fn load(settings: &Settings, file: &Path, invites: bool) -> Result<(), Fai
     for (index, line) in lines.iter().enumerate() {
         let cell =
             |column: Option<usize>| column.and_then(|column| line.get(column)).filter(|cell| !cell.is_empty()).cloned();
-        let given = || -> Result<Wanted, String> {
-            Ok(Wanted {
+        let given = || -> Result<NewAccount, String> {
+            Ok(NewAccount {
                 email: cell(Some(email)).ok_or("没有邮箱")?,
                 name: cell(Some(name)),
                 role: role(&cell(Some(kind)).unwrap_or_default())?,

@@ -7,7 +7,7 @@ use entity::inspection_round;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use workbook::{Columns, Wanted};
+use workbook::{Columns, ExportScope};
 
 use super::{acting, current, read};
 use crate::settings::Settings;
@@ -52,7 +52,7 @@ pub(crate) async fn run(settings: &Settings, export: &Export) -> Result<(), Fail
         None => None,
     };
     let columns = if export.standard { Columns::Standard } else { Columns::Imported };
-    let wanted = Wanted { round, region, columns };
+    let wanted = ExportScope { round, region, columns };
     let exported = workbook::export(&db, &Principal::local(), wanted, (clock::now(), settings.zone())).await?;
     ledger::file::storage::create_private(&export.file)
         .and_then(|mut file| file.write_all(&exported.bytes))

@@ -12,7 +12,7 @@ use crate::{Failure, say};
 /// How long the server may take to accept the connection, and again to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Maximum number of bytes of the answer that are read.
-const MOST: u64 = 10_000;
+const MAX_ANSWER_BYTES: u64 = 10_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Health {
@@ -55,6 +55,6 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
-    stream.take(MOST).read_to_string(&mut answer)?;
+    stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer)?;
     Ok(answer)
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use entity::inspection_round::RoundLevel;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::record::audit::By;
-use workbook::{Aliases, Answer, Kind, Mapping, Outcome, Question, Report, Sureness};
+use workbook::{Aliases, ImportOptions, Kind, Mapping, Outcome, Question, Report, Sureness};
 
 use super::{date, read, set_up};
 use crate::settings::Settings;
@@ -76,7 +76,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     mapping.as_of = import.as_of.or(mapping.as_of);
     let name = import.file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let sheets = workbook::open(&name, read(&import.file)?)?;
-    let answer = Answer {
+    let options = ImportOptions {
         round: import.round,
         level: import.level,
         region: import.region,
@@ -98,7 +98,7 @@ pub(crate) async fn run(settings: &Settings, import: Import) -> Result<(), Failu
     };
     let task = workbook::Import {
         sheets: &sheets,
-        answer: &answer,
+        options: &options,
         by: &By::program(),
         now: clock::now(),
         zone: settings.zone(),

@@ -52,7 +52,7 @@ pub(crate) enum Job {
 }
 
 /// The most days of a simulation.
-const MOST_DAYS: i64 = 366;
+const MAX_DAYS: i64 = 366;
 
 pub(crate) async fn run(settings: &Settings, command: Job) -> Result<(), Failure> {
     match command {
@@ -128,8 +128,8 @@ async fn simulate(
     job: Option<&str>,
     json: bool,
 ) -> Result<(), Failure> {
-    if to < from || (to - from).num_days() >= MOST_DAYS {
-        return Err(Failure::Usage(format!("--to 不能早于 --from，最多 {MOST_DAYS} 天")));
+    if to < from || (to - from).num_days() >= MAX_DAYS {
+        return Err(Failure::Usage(format!("--to 不能早于 --from，最多 {MAX_DAYS} 天")));
     }
     if let Some(name) = job
         && !scheduler::find(name).is_some_and(scheduler::Job::is_reminder)

@@ -37,7 +37,7 @@ pub(crate) async fn run(settings: &Settings, search: &Search) -> Result<(), Fail
         },
     };
     search::rebuild(&db).await?;
-    search::settle(&db).await?;
+    search::index_pending(&db).await?;
     if differences == 0 {
         say!("检索索引已重建");
     } else {

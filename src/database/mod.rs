@@ -1,10 +1,10 @@
 //! Opens the database for every command (`connect`), follows its primary server (`primary`), watches the standbys that
-//! reads may use (`replica`), sets it up or migrates it where the command may, and checks its health (`health`).
+//! reads may use (`standby`), sets it up or migrates it where the command may, and checks its health (`health`).
 
 mod connect;
 mod health;
 mod primary;
-mod replica;
+mod standby;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
-pub(crate) use self::replica::open as open_replicas;
+pub(crate) use self::standby::open as open_standbys;
 use crate::settings::Settings;
 use crate::{Failure, metrics, secret, traces};
 
 /// Milliseconds from which a statement is logged as slow; 0: never.
 static SLOW: AtomicU64 = AtomicU64::new(0);
 /// Most characters of a slow statement in the log.
-const MOST_LOGGED: usize = 4_000;
+const MAX_LOGGED: usize = 4_000;
 
 /// What a command may do to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,5 +169,5 @@ fn without_values(sql: &str) -> String {
             (letter, false) => Some(letter),
         }
     });
-    kept.take(MOST_LOGGED).collect()
+    kept.take(MAX_LOGGED).collect()
 }

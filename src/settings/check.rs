@@ -14,7 +14,7 @@ use crate::secret::Server;
 use crate::{Failure, secret, telemetry};
 
 /// Maximum number of connections to PostgreSQL: beyond it, a pool in front of the database serves better.
-const MOST_DATABASE_CONNECTIONS: u32 = 1_000;
+const MAX_DATABASE_CONNECTIONS: u32 = 1_000;
 
 /// What the driver of PostgreSQL takes as `sslmode`.
 const TLS_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
@@ -82,7 +82,7 @@ impl Settings {
             ("retain_session_days", self.retain_session_days, 1, 36_500),
             ("retain_mail_days", self.retain_mail_days, 30, 36_500),
             ("backup_days", self.backup_days, 0, 3_650),
-            ("database_connections", self.database_connections.into(), 1, MOST_DATABASE_CONNECTIONS.into()),
+            ("database_connections", self.database_connections.into(), 1, MAX_DATABASE_CONNECTIONS.into()),
             ("database_statements", self.database_statements.into(), 1, 10_000),
             ("database_read_lag", i64::try_from(self.database_read_lag).unwrap_or(i64::MAX), 1, 300),
             ("database_wait", i64::try_from(self.database_wait).unwrap_or(i64::MAX), 0, 3_600),

@@ -40,11 +40,11 @@ use crate::{Failure, secret};
 /// more.
 const KEPT: usize = 64;
 /// Maximum number of file descriptors reserved.
-const MOST_KEPT: usize = 1_024;
+const MAX_RESERVED: usize = 1_024;
 /// Default maximum of client connections.
-const MOST_CONNECTIONS: usize = 16_384;
+const MAX_CONNECTIONS: usize = 16_384;
 /// Default maximum of client connections from one address.
-const MOST_OF_ADDRESS: usize = 1_024;
+const MAX_PER_ADDRESS: usize = 1_024;
 
 /// Whether a part of the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -579,11 +579,11 @@ impl Settings {
     pub(crate) fn bounds(&self, files: u64) -> Bounds {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         // Descriptors reserved for the database, files, other listeners and health checks.
-        let kept = KEPT.max(files / 10).min(MOST_KEPT);
+        let kept = KEPT.max(files / 10).min(MAX_RESERVED);
         let spare = files.saturating_sub(kept).max(1);
         let or = |given: usize, otherwise: usize| if given == 0 { otherwise } else { given };
-        let all = or(self.max_connections, MOST_CONNECTIONS).min(spare);
-        let address = or(self.max_connections_per_address, (all / 4).clamp(1, MOST_OF_ADDRESS)).min(all);
+        let all = or(self.max_connections, MAX_CONNECTIONS).min(spare);
+        let address = or(self.max_connections_per_address, (all / 4).clamp(1, MAX_PER_ADDRESS)).min(all);
         Bounds { all, address, kept: kept / 4 }
     }
 

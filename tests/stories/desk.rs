@@ -32,7 +32,7 @@ const PHOTO: &str = "89504e470d0a1a0a0000000d49484452000000040000000308020000003
 /// Checks pages for faults that keep people from using them.
 const AXE: &str = include_str!("../axe.min.js");
 /// The most bytes of a page.
-const MOST: usize = 60 << 10;
+const MAX_PAGE_BYTES: usize = 60 << 10;
 
 /// The pages without parameters, with whether they are for administrators.
 const PAGES: &[(&str, bool)] = &[
@@ -150,7 +150,7 @@ fn every_page_is_there_for_every_role(world: &World) {
                     page.status,
                     page.body
                 );
-                assert!(page.body.len() <= MOST, "{what}: {} bytes", page.body.len());
+                assert!(page.body.len() <= MAX_PAGE_BYTES, "{what}: {} bytes", page.body.len());
                 assert!(page.body.contains("<main id=\"main\">") && page.body.ends_with("</html>"), "{what}");
                 let policy = page.header("content-security-policy");
                 assert!(policy.contains("script-src 'self'; style-src 'self'"), "{what}: {policy}");

@@ -229,7 +229,7 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
         let found = server.data_as(token, all, &json!({}))["assignments"]["nodes"].as_array().unwrap().clone();
         found.into_iter().filter(|one| one["status"] == "IN_PROGRESS").collect::<Vec<Value>>()
     };
-    let (mine, his) = (open(&county), open(&sibling));
+    let (mine, other) = (open(&county), open(&sibling));
     let mut book = Workbook::new();
     let sheet = book.add_worksheet().set_name("进展填报").unwrap();
     for (column, heading) in (0_u16..).zip(["编号", "版本", "报告期", "本期进展", "完成日期"]) {
@@ -238,7 +238,7 @@ fn filled_in_progress_is_reported_by_the_same_rules(world: &World) {
     let lines = [
         (&mine[0], 0, "2025-10", "已完成排查，正在整改。", ""),
         (&mine[1], 1, "2025-10", "以旧版本填写。", ""),
-        (&his[0], 0, "2025-10", "替别县填写。", ""),
+        (&other[0], 0, "2025-10", "替别县填写。", ""),
         (&mine[2], 0, "2025-10", "日期有误。", "明年"),
         (&mine[3], 0, "2025-10", "", ""),
         (&mine[3], 0, "2025-10", "无完成日期可更正。", "未完成"),

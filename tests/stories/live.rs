@@ -79,8 +79,8 @@ fn a_county_hears_nothing_of_its_sibling_and_nothing_after_it_has_left(world: &W
         given["signInAsDemo"]["token"].as_str().unwrap().to_owned()
     };
     // Reporters of two counties, each subscribed to everything that it can see.
-    let (mine, his) = (token("account_9"), token("account_11"));
-    let (mut here, mut there) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &his));
+    let (mine, other) = (token("account_9"), token("account_11"));
+    let (mut here, mut there) = (Socket::open_as(&server, &mine), Socket::open_as(&server, &other));
     watch(&mut there, "all", &json!({}));
     watch(&mut here, "all", &json!({}));
     report(&server, &ours);

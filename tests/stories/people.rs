@@ -11,7 +11,7 @@ use crate::support::{PASSWORD, Server, World, block_on, read, stories};
 
 stories!(
     nobody_decides_on_their_own_submission_in_whatever_name,
-    a_stolen_token_or_session_does_not_outlive_the_cure,
+    a_new_password_ends_stolen_sessions_and_tokens,
     a_forgotten_password_is_set_by_a_link_that_works_once,
     a_second_factor_is_asked_for_and_demanded,
     an_account_is_corrected_given_out_and_erased,
@@ -216,7 +216,7 @@ fn nobody_decides_on_their_own_submission_in_whatever_name(world: &World) {
     assert_eq!(act(&server, &as_a, "signOut { isEnded }")["isEnded"], true);
 }
 
-fn a_stolen_token_or_session_does_not_outlive_the_cure(world: &World) {
+fn a_new_password_ends_stolen_sessions_and_tokens(world: &World) {
     world.done(&["demo"]);
     world.employ("office@gov.example", "city-office", OFFICE);
     world.employ("colleague@gov.example", "responsible-unit", OFFICE);

@@ -23,8 +23,8 @@ use crate::support::people::{Person, Post, employ};
 use crate::support::{PASSWORD, Server, World, block_on, stories};
 
 stories!(
-    whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden,
-    accounts_are_kept_by_administrators_and_everybody_keeps_his_own,
+    whoever_acts_is_refused_what_belongs_to_others_and_hears_nothing_of_what_is_hidden,
+    accounts_are_kept_by_administrators_and_everybody_keeps_their_own,
     once_somebody_has_an_account_nobody_comes_in_without_one,
 );
 
@@ -97,7 +97,7 @@ enum About {
 }
 
 /// The maximum number of assignments on which each person tries every mutation.
-const MOST: usize = 24;
+const MAX_ASSIGNMENTS: usize = 24;
 
 /// A mutation: its name, the kind of object it acts on, and a function that returns its input without id and version.
 type Deed = (&'static str, About, fn() -> Value);
@@ -445,7 +445,7 @@ fn without_version(name: &str, mut input: Value) -> Value {
     input
 }
 
-fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(world: &World) {
+fn whoever_acts_is_refused_what_belongs_to_others_and_hears_nothing_of_what_is_hidden(world: &World) {
     let scene = Scene::of(world);
     let tables = &scene.tables;
     let (mut done, mut refused, mut hidden) = (BTreeSet::new(), 0, 0);
@@ -470,7 +470,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
                 seen.push(answer);
             }
         }
-        seen.truncate(MOST);
+        seen.truncate(MAX_ASSIGNMENTS);
         let measures: BTreeSet<i64> = left.measures.iter().map(|measure| measure.id).collect();
         let is_hidden = |answer: &&assignment::Model| left.assignments.iter().all(|other| other.id != answer.id);
         let mut siblings: Vec<&assignment::Model> = tables.assignments.iter().filter(is_hidden).collect();
@@ -540,7 +540,7 @@ fn whoever_acts_is_refused_what_is_not_his_and_hears_nothing_of_what_is_hidden(w
     assert!(refused > 1_000 && hidden == DEEDS.len() * scene.people.len(), "{refused} {hidden}");
 }
 
-fn accounts_are_kept_by_administrators_and_everybody_keeps_his_own(world: &World) {
+fn accounts_are_kept_by_administrators_and_everybody_keeps_their_own(world: &World) {
     let scene = Scene::of(world);
     let listed = DEEDS
         .iter()

@@ -14,7 +14,10 @@ use crate::support::allowed::allowed;
 use crate::support::people::Person;
 use crate::support::{World, stories};
 
-stories!(whoever_works_on_cases_is_refused_what_is_not_his, whoever_records_of_problems_is_an_office_that_sees_them);
+stories!(
+    whoever_works_on_cases_is_refused_what_belongs_to_others,
+    whoever_records_of_problems_is_an_office_that_sees_them
+);
 
 /// A mutation of a case: its name, and a function that returns its input without the id and the version.
 type Deed = (&'static str, fn() -> Value);
@@ -88,7 +91,7 @@ fn one(code: &str) -> BTreeSet<String> {
     BTreeSet::from([code.to_owned()])
 }
 
-fn whoever_works_on_cases_is_refused_what_is_not_his(world: &World) {
+fn whoever_works_on_cases_is_refused_what_belongs_to_others(world: &World) {
     let scene = Scene::of(world);
     let tables = &scene.tables;
     let (mut done, mut refused) = (BTreeSet::new(), 0);

@@ -11,7 +11,7 @@ use crate::support::provider::{Browser, Provider};
 use crate::support::{Answer, Server, World, block_on, read, silent_peer, stories};
 
 stories!(
-    a_person_signs_in_by_the_provider_and_works_within_her_scope,
+    a_person_signs_in_by_the_provider_and_works_within_their_scope,
     the_desk_leads_to_the_provider_and_back,
     what_was_bound_stays_bound_when_addresses_change,
     nobody_without_an_account_is_let_in_and_all_are_told_the_same,
@@ -60,7 +60,7 @@ fn audited(world: &World, email: &str) -> Vec<String> {
     })
 }
 
-fn a_person_signs_in_by_the_provider_and_works_within_her_scope(world: &World) {
+fn a_person_signs_in_by_the_provider_and_works_within_their_scope(world: &World) {
     ledger(world);
     let Some(provider) = Provider::start() else { return };
     let server = serve(world, &provider);

@@ -115,8 +115,8 @@ fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
     let scanned = found(&server);
     block_on(async {
         let db = world.db().await;
-        assert!(search::settle(&db).await.unwrap() > 0);
-        assert_eq!(search::settle(&db).await.unwrap(), 0);
+        assert!(search::index_pending(&db).await.unwrap() > 0);
+        assert_eq!(search::index_pending(&db).await.unwrap(), 0);
     });
     assert_eq!(found(&server), scanned);
     // A text that is corrected is found by its new words at once, and no longer by its old ones.
@@ -130,12 +130,12 @@ fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
     block_on(async {
         let db = world.db().await;
         db.execute_unprepared("UPDATE measure SET content = '独一无二的旧词' WHERE id = 1").await.unwrap();
-        search::settle(&db).await.unwrap();
+        search::index_pending(&db).await.unwrap();
         assert_eq!(count("独一无二"), 1);
         db.execute_unprepared("UPDATE measure SET content = '雨污分流改造完成整改' WHERE id = 1").await.unwrap();
         for settled in [false, true] {
             if settled {
-                assert_eq!(search::settle(&db).await.unwrap(), 1, "only what was written since");
+                assert_eq!(search::index_pending(&db).await.unwrap(), 1, "only what was written since");
             }
             assert_eq!((count("分流改造完"), count("独一无二")), (1, 0));
         }
@@ -168,12 +168,12 @@ fn counts_stay_exact_whatever_is_edited(world: &World) {
         (total.as_i64().unwrap(), groups)
     };
     let execute = |sql: &str| block_on(async { world.db().await.execute_unprepared(sql).await.unwrap() });
-    let settle = || block_on(async { search::settle(&world.db().await).await.unwrap() });
+    let index = || block_on(async { search::index_pending(&world.db().await).await.unwrap() });
     let is_right = || world.done(&["search", "check"]).contains("一致");
     let words = ["整改", "水质", "新词", "旧词", "10"];
     let before = words.map(agree);
     execute("UPDATE measure SET content = '旧词整改' WHERE id = 1");
-    settle();
+    index();
     let with = words.map(agree);
     for text in ["新词", "旧词整改", "新词旧词整改", "旧词整改"] {
         execute(&format!("UPDATE measure SET content = '{text}' WHERE id = 1"));
@@ -183,7 +183,7 @@ fn counts_stay_exact_whatever_is_edited(world: &World) {
         assert!(is_right());
     }
     assert_eq!(words.map(agree), with);
-    settle();
+    index();
     assert_eq!(words.map(agree), with, "edits to and fro leave nothing behind");
     assert!(is_right());
     // A row that is written and deleted before it is indexed, and one that is deleted afterwards.
@@ -192,12 +192,12 @@ fn counts_stay_exact_whatever_is_edited(world: &World) {
     for settles in [false, true] {
         execute(insert);
         if settles {
-            settle();
+            index();
         }
         assert_eq!(agree("新词").1, with[2].1 + 1);
         execute("DELETE FROM comment WHERE text = '新词整改'");
         assert_eq!(words.map(agree), with);
-        settle();
+        index();
         assert_eq!(words.map(agree), with);
         assert!(is_right());
     }

@@ -204,7 +204,7 @@ impl<R: Read> Read for Runs<R> {
 }
 
 fn too_long() -> Error {
-    let most = super::sheet::MAX_LETTERS;
+    let most = super::sheet::MAX_CELL_CHARS;
     refused(
         format!("文件中有单元格的文字超过 {most} 字，拒绝导入，请删减"),
         format!("a cell has more than {most} characters: shorten its text"),

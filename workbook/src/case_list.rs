@@ -51,7 +51,7 @@ pub(crate) struct ReadCases {
 }
 
 /// The most characters of a batch.
-const MOST_OF_BATCH: usize = 40;
+const MAX_BATCH_CHARS: usize = 40;
 
 /// The date within a case number, as in `D3SX202506230018`.
 static DATED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(20\d{2})(\d{2})(\d{2})\d{2,6}$"));
@@ -205,7 +205,7 @@ fn finding_of(text: Text<'_>, refuse: Refuse<'_>) -> Option<Finding> {
 /// Reads the batch as printed; `None` if there is none. Notes a fault if it is too long.
 fn batch_of(text: Text<'_>, refuse: Refuse<'_>) -> Option<String> {
     let batch = text(Field::Batch);
-    if batch.chars().count() > MOST_OF_BATCH {
+    if batch.chars().count() > MAX_BATCH_CHARS {
         let problem = Bilingual::new("批次太长", "the batch is too long");
         let expected = Bilingual::new("不超过 40 个字，如 第三批", "at most 40 characters, such as 第三批");
         refuse(Field::Batch, problem, expected);

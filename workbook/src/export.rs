@@ -13,11 +13,11 @@ use planner::{Condition, Sql};
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
+use super::completion::Completion;
 use super::field::{Field, UNNAMED, heading};
 use super::filled;
 use super::form::{Form, FormColumn};
 use super::plain::PLAIN;
-use super::standing::Standing;
 use super::table::is_like_formula;
 use ledger::fault::{Fault, FaultCode};
 use ledger::people::policy::Principal;
@@ -34,7 +34,7 @@ const MAX_MEASURES: usize = 20_000;
 
 /// What to export.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
+pub struct ExportScope {
     /// Only this round; `None` for all rounds.
     pub round: Option<i64>,
     /// Only what concerns this region or one below it; `None` for all regions.
@@ -142,7 +142,7 @@ struct Leader {
 pub async fn export<C: ConnectionTrait>(
     db: &C,
     principal: &Principal,
-    wanted: Wanted,
+    wanted: ExportScope,
     (now, zone): (DateTime<Utc>, Tz),
 ) -> Result<Exported> {
     let today = local_day(now, zone);
@@ -250,7 +250,7 @@ const LEADERS: &str = "SELECT x.measure_id AS measure, x.post, x.name, CASE WHEN
 struct Select<'a, C> {
     db: &'a C,
     principal: &'a Principal,
-    wanted: Wanted,
+    wanted: ExportScope,
     facts: Vec<(&'static str, sea_orm::Value)>,
 }
 
@@ -508,7 +508,7 @@ impl Book {
         row: &Row,
         (problem, rows): (usize, &[&Row]),
     ) -> String {
-        let standing = self.standing(row);
+        let completion = self.completion(row);
         let speaker = self.speaker(row);
         let said = |of: fn(&Answer) -> &Option<String>| speaker.and_then(|one| of(one).clone()).unwrap_or_default();
         let day = |day: Option<NaiveDate>| day.map(|day| day.format("%Y年%-m月%-d日").to_string()).unwrap_or_default();
@@ -519,13 +519,13 @@ impl Book {
             Field::TaskNumber => row.task_number.clone().unwrap_or_default(),
             Field::Task if form.has(Field::TaskNumber) => row.task.clone().unwrap_or_default(),
             Field::Assisting if !form.has(Field::Parties) => self.cell(Field::Parties, row),
-            Field::Status => standing.status(speaker.and_then(|one| one.stated.as_deref()), heading),
+            Field::Status => completion.status(speaker.and_then(|one| one.stated.as_deref()), heading),
             Field::Rating => {
-                let whole = Standing::of_all(rows.iter().map(|row| self.standing(row))).unwrap_or(standing);
+                let whole = Completion::of_all(rows.iter().map(|row| self.completion(row))).unwrap_or(completion);
                 whole.rating(row.rating.as_deref())
             }
-            Field::OnSchedule => standing.on_schedule().to_owned(),
-            Field::Share if standing.is_completed() => "100%".to_owned(),
+            Field::OnSchedule => completion.on_schedule().to_owned(),
+            Field::Share if completion.is_completed() => "100%".to_owned(),
             Field::Share => speaker.and_then(|one| one.share).map(|share| format!("{share}%")).unwrap_or_default(),
             Field::Difficulties => said(|one| &one.difficulties),
             Field::NextSteps => said(|one| &one.next_steps),
@@ -543,7 +543,7 @@ impl Book {
                 let text = self.cell(field, row);
                 let plain = &PLAIN[place];
                 if plain.code == "stated-close-out" {
-                    standing.close_out(&text, heading)
+                    completion.close_out(&text, heading)
                 } else if text.is_empty() || heading.contains(plain.unit) {
                     text
                 } else {
@@ -555,12 +555,12 @@ impl Book {
     }
 
     /// Returns how far a measure is today: by the answers that the caller may see, else as the ledger states.
-    fn standing(&self, row: &Row) -> Standing {
+    fn completion(&self, row: &Row) -> Completion {
         let answers = self.answers.get(&row.measure).into_iter().flatten();
         let of =
-            |one: &Answer| Standing::of(one.status, one.completed_on.is_some(), one.pace.as_deref(), one.stated_pace);
-        let stated = || Standing::of(row.status, row.completed_on.is_some(), row.pace.as_deref(), row.stated_pace);
-        Standing::of_all(answers.map(of)).unwrap_or_else(stated)
+            |one: &Answer| Completion::of(one.status, one.completed_on.is_some(), one.pace.as_deref(), one.stated_pace);
+        let stated = || Completion::of(row.status, row.completed_on.is_some(), row.pace.as_deref(), row.stated_pace);
+        Completion::of_all(answers.map(of)).unwrap_or_else(stated)
     }
 
     /// Returns the answer whose words stand for a measure: its only one, or the only one that has reported.

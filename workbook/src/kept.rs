@@ -17,7 +17,7 @@ use super::question::Topic;
 /// The most characters of an answer.
 const LONGEST: usize = 2_000;
 /// The most decisions of a file.
-const MOST: usize = 5_000;
+const MAX_DECISIONS: usize = 5_000;
 
 /// What became of a mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +89,10 @@ pub async fn take_over_decisions(
         };
         taken.push(Taken { topic: kept, printed, decided: decided.to_owned() });
     }
-    if taken.is_empty() || taken.len() > MOST {
-        let zh = format!("文件中应有 1 至 {MOST} 条列的含义、时限、牵头单位或不涉及的决定");
-        let en = format!("the file must have 1 to {MOST} decisions about columns, deadlines, lead units or texts");
+    if taken.is_empty() || taken.len() > MAX_DECISIONS {
+        let zh = format!("文件中应有 1 至 {MAX_DECISIONS} 条列的含义、时限、牵头单位或不涉及的决定");
+        let en =
+            format!("the file must have 1 to {MAX_DECISIONS} decisions about columns, deadlines, lead units or texts");
         return Err(Fault::invalid(zh, en, &path).into());
     }
     let taken = decision::take_over(acting, region, round, taken).await?;

@@ -2,12 +2,13 @@
 //! mean by the dictionary in `field`, `reading` turns rows into problems and measures, `parties` reads lists of units,
 //! and `import` writes the result to the ledger. What has to be decided is a `question`, and `mapping` keeps answers.
 //! `kept` lets people change what is remembered of them. `export` writes a ledger to a workbook, in the `form` of the
-//! imported sheet where there is one and with the `standing` of its measures, `month_form` writes the form of a month's
-//! account, and `filled` reads the progress reports that users have filled in there; `table` writes any list of rows,
-//! and `report` paragraphs and tables, also as a Word document.
+//! imported sheet where there is one and with the `completion` of its measures, `month_form` writes the form of a
+//! month's account, and `filled` reads the progress reports that users have filled in there; `table` writes any list of
+//! rows, and `report` paragraphs and tables, also as a Word document.
 
 mod bounds;
 mod case_list;
+mod completion;
 mod deadlines;
 mod decided;
 mod export;
@@ -29,15 +30,14 @@ mod question;
 mod reading;
 mod report;
 mod sheet;
-mod standing;
 mod table;
 mod told;
 mod value;
 
 pub use deadlines::decided_deadlines;
-pub use export::{Columns, Exported, Wanted, export};
+pub use export::{Columns, ExportScope, Exported, export};
 pub use filled::{Line, report};
-pub use import::{Answer, Import, Outcome, Report, Summary, import, round_level};
+pub use import::{Import, ImportOptions, Outcome, Report, Summary, import, round_level};
 pub use kept::{TakenOver, change_decision, remembered_mapping, take_over_decisions};
 pub use layout::{Kind, Sureness};
 pub use mapping::Mapping;

@@ -2,7 +2,7 @@
 //! time; reading and importing go on in the background, and tell how far they have come.
 //!
 //! An import belongs to the account that uploaded it. It is deleted after [`KEPT_DAYS`] days, or when the account has
-//! more than [`MOST`] of them.
+//! more than [`MAX_PENDING`] of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::import::{Answer, Import, Outcome, import};
+use super::import::{Import, ImportOptions, Outcome, import};
 use super::mapping::Mapping;
 use super::question::Topic;
 use super::sheet;
@@ -36,7 +36,7 @@ use ledger::{Error, Result};
 /// The days after which a pending import is deleted.
 const KEPT_DAYS: i64 = 30;
 /// The most pending imports of an account.
-const MOST: usize = 20;
+const MAX_PENDING: usize = 20;
 /// The most questions, and the most faults, that are kept of a report.
 const LISTED: usize = 500;
 /// How many files are read or imported at the same time by this process; others wait.
@@ -219,7 +219,7 @@ impl Imports {
 
     async fn clear(&self, by: &By, now: DateTime<Utc>) -> Result<()> {
         let old = pending_import::Column::CreatedAt.lt(now - TimeDelta::days(KEPT_DAYS));
-        let beyond: Vec<i64> = self.list(by).await?.into_iter().skip(MOST).map(|one| one.id).collect();
+        let beyond: Vec<i64> = self.list(by).await?.into_iter().skip(MAX_PENDING).map(|one| one.id).collect();
         let gone = pending_import::Entity::delete_many().filter(old.or(pending_import::Column::Id.is_in(beyond)));
         gone.exec(&self.db).await?;
         Ok(())
@@ -386,7 +386,7 @@ impl Imports {
                 done
             });
             let done = imports.while_telling(id, &progress, task).await;
-            if let Err(error) = imports.settle(id, dry_run, done, &progress).await {
+            if let Err(error) = imports.record_outcome(id, dry_run, done, &progress).await {
                 tracing::error!(%error, import = id, "the outcome of an import could not be kept");
             }
             drop(place);
@@ -430,7 +430,7 @@ impl Imports {
         let decisions: Vec<Decision> = serde_json::from_str(&row.decisions).unwrap_or_default();
         let mut mapping = mapping_of(&decisions)?;
         mapping.as_of = row.as_of;
-        let answer = Answer {
+        let options = ImportOptions {
             round: row.round,
             level: row.level,
             region: row.region,
@@ -443,7 +443,7 @@ impl Imports {
         };
         let task = Import {
             sheets: &sheets,
-            answer: &answer,
+            options: &options,
             by,
             now: (self.clock)(),
             zone: self.zone,
@@ -459,7 +459,7 @@ impl Imports {
     }
 
     /// Keeps what became of a task.
-    async fn settle(&self, id: i64, dry_run: bool, done: Result<Value>, progress: &Progress) -> Result<()> {
+    async fn record_outcome(&self, id: i64, dry_run: bool, done: Result<Value>, progress: &Progress) -> Result<()> {
         let (state, report) = match done {
             Ok(mut done) => {
                 let state = if !dry_run && done["isDone"] == true { PendingState::Done } else { PendingState::Read };

@@ -84,7 +84,7 @@ pub(crate) const PLAIN: &[Plain] = &[
 ];
 
 /// The most yuan of one measure: a trillion.
-const MOST: f64 = 1e12;
+const MAX_YUAN: f64 = 1e12;
 
 /// Reads an amount of money in yuan. Its unit is that of the cell, else of the heading, else 万元 (10,000 yuan). A dash
 /// or 无 means that there is none; `None`: the cell is no amount.
@@ -106,7 +106,7 @@ fn yuan(cell: &str, heading: &str) -> Option<Option<i64>> {
     };
     let is_number = digits.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
     let amount = digits.parse::<f64>().ok().filter(|amount| is_number && amount.is_finite())? * scale;
-    (amount <= MOST).then(|| Some(amount.round() as i64))
+    (amount <= MAX_YUAN).then(|| Some(amount.round() as i64))
 }
 
 /// Writes yuan in 万元, with as many decimals as it takes.

@@ -23,7 +23,7 @@ const MAX_ROWS: u32 = 200_000;
 /// Maximum number of columns in a sheet.
 pub(super) const MAX_COLUMNS: u32 = 256;
 /// Maximum number of characters in a cell.
-pub(super) const MAX_LETTERS: usize = 100_000;
+pub(super) const MAX_CELL_CHARS: usize = 100_000;
 /// Maximum number of filled cells in a file.
 const MAX_CELLS: usize = 2_000_000;
 /// Maximum size of all texts in a file, in bytes. A small file can repeat one text a million times.
@@ -164,9 +164,9 @@ impl Sheet {
                 &format!("the cell has content outside the {MAX_ROWS} rows and {MAX_COLUMNS} columns that are read"),
             ));
         }
-        if text.len() > MAX_LETTERS && text.chars().count() > MAX_LETTERS {
+        if text.len() > MAX_CELL_CHARS && text.chars().count() > MAX_CELL_CHARS {
             let (zh, en) =
-                (format!("的文字超过 {MAX_LETTERS} 字"), format!("the cell has more than {MAX_LETTERS} characters"));
+                (format!("的文字超过 {MAX_CELL_CHARS} 字"), format!("the cell has more than {MAX_CELL_CHARS} characters"));
             return Err(self.refuse((row, column), &zh, &en));
         }
         budget.cells += 1;

@@ -203,7 +203,7 @@ impl Gate {
     }
 
     /// Carries out what may change the ledger for a caller, and notes it afterwards, whether it failed or not. Where
-    /// reads may use replicas, those of the same session use none that lacks it.
+    /// reads may use standbys, those of the same session use none that lacks it.
     pub(crate) async fn writing<T>(self: &Arc<Self>, admitted: &Admitted, change: impl Future<Output = T>) -> T {
         admitted.show_latest();
         let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas()).map(|(session, _)| *session);

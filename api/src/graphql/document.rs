@@ -215,10 +215,10 @@ impl Operation {
 
     /// Turns numbers without a fraction, such as `2.0`, into whole numbers where `Int` is expected. JSON does not tell
     /// the two apart.
-    pub(crate) fn settle(&self, variables: &mut Variables, types: &Types) {
+    pub(crate) fn integers_where_expected(&self, variables: &mut Variables, types: &Types) {
         for Variable { name, ty, .. } in &self.variables {
             if let Some(value) = variables.get_mut(name) {
-                types.settle(value, ty);
+                types.integers_where_expected(value, ty);
             }
         }
     }

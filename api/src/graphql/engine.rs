@@ -26,7 +26,7 @@ use crate::graphql::document::{self, Document, Known, Operation};
 use crate::graphql::escape;
 use crate::graphql::feed::{Begun, Feed};
 use crate::graphql::limits::{check_variables, one_by_one};
-use crate::graphql::listing::{self, Wanted};
+use crate::graphql::listing::{self, ExportRequest};
 use crate::graphql::merging;
 use crate::graphql::params::Params;
 use crate::graphql::persisted::Persisted;
@@ -58,7 +58,7 @@ pub(crate) struct Engine {
     feed: Feed,
     reader: Arc<Reader>,
     gate: Arc<Gate>,
-    demanding: Arc<[Role]>,
+    second_factor_roles: Arc<[Role]>,
     provider: Option<Arc<Oidc>>,
     lanes: Lanes,
     /// The queue of operations that check or set a secret.
@@ -111,32 +111,32 @@ impl Drop for Timed {
 }
 
 /// Makes the reader that the engine and the gate share.
-pub(crate) fn reader(services: &Services, policy: &Options) -> Arc<Reader> {
-    let time = policy.limits.time + STATEMENT_MARGIN;
-    Arc::new(Reader::new(services.db.clone(), services.replicas.clone(), services.readers, time, services.sent))
+pub(crate) fn reader(services: &Services, options: &Options) -> Arc<Reader> {
+    let time = options.limits.time + STATEMENT_MARGIN;
+    Arc::new(Reader::new(services.db.clone(), services.standbys.clone(), services.readers, time, services.sent))
 }
 
 impl Engine {
     /// Makes an engine from the services and the settings.
-    pub(crate) fn new(services: Services, reader: Arc<Reader>, gate: Arc<Gate>, policy: &Options) -> Self {
+    pub(crate) fn new(services: Services, reader: Arc<Reader>, gate: Arc<Gate>, options: &Options) -> Self {
         metrics::begin();
         let readers = services.readers;
         Self {
-            schema: schema(policy.introspection),
+            schema: schema(options.introspection),
             types: Types::read(&sdl()),
-            limits: policy.limits.clone(),
-            introspection: policy.introspection,
-            known: Known::within(policy.limits.documents),
-            persisted: Persisted::new(policy.trusted_documents.clone()),
+            limits: options.limits.clone(),
+            introspection: options.introspection,
+            known: Known::within(options.limits.documents),
+            persisted: Persisted::new(options.trusted_documents.clone()),
             services,
             feed: Feed::default(),
             reader,
             gate,
-            demanding: policy.second_factor_roles.clone().into(),
-            provider: policy.oidc.clone(),
-            lanes: Lanes::within(policy.limits.load, readers),
+            second_factor_roles: options.second_factor_roles.clone().into(),
+            provider: options.oidc.clone(),
+            lanes: Lanes::within(options.limits.load, readers),
             credentials: Queue::new(),
-            sign_ins: Rate::per_minute(policy.limits.sign_ins_per_minute),
+            sign_ins: Rate::per_minute(options.limits.sign_ins_per_minute),
         }
     }
 
@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Reads what an operation asks to be exported, after the checks that answering it would make.
-    pub(crate) fn export(&self, asked: Params, caller: &Caller) -> Result<Wanted, Refused> {
+    pub(crate) fn export(&self, asked: Params, caller: &Caller) -> Result<ExportRequest, Refused> {
         let ready = self.prepare(asked, caller)?;
         let Some(operation) = &ready.document.operation else {
             let (zh, en) = ("请用 operationName 指明要导出的操作", "name the operation to export by `operationName`");
@@ -342,7 +342,7 @@ impl Engine {
         let mut lane = Lane::Cheap;
         if let Some(operation) = &document.operation {
             check_variables(&asked.variables)?;
-            operation.settle(&mut asked.variables, &self.types);
+            operation.integers_where_expected(&mut asked.variables, &self.types);
             operation.complete(&mut asked.variables);
             operation.check(&asked.variables, &self.types)?;
             self.limits.check_cost(operation.cost(&asked.variables, &self.types, &self.limits))?;
@@ -461,7 +461,7 @@ impl Engine {
             admitted: caller.admitted.clone(),
             gate: self.gate.clone(),
             is_forwarded: caller.is_forwarded,
-            demanding: self.demanding.clone(),
+            second_factor_roles: self.second_factor_roles.clone(),
             provider: self.provider.clone(),
         }
     }

@@ -13,7 +13,7 @@ use crate::graphql::types::{Types, base};
 use crate::language::Language;
 
 /// The most columns of an export.
-const MOST: usize = 100;
+const MAX_COLUMNS: usize = 100;
 /// The fields by which people know an object, the first that it has.
 const NAMES: &[&str] = &["name", "title", "raw", "content", "number"];
 /// Fields that are columns only if they are asked for: versions of rows, and addresses signed for their reader.
@@ -111,8 +111,9 @@ pub(crate) fn columns(
         None => usual(types, noun),
         Some(wanted) => wanted.split(',').map(|path| path.trim().to_owned()).collect(),
     };
-    if paths.len() > MOST {
-        let (zh, en) = (format!("导出的列最多 {MOST} 个"), format!("an export has at most {MOST} columns"));
+    if paths.len() > MAX_COLUMNS {
+        let (zh, en) =
+            (format!("导出的列最多 {MAX_COLUMNS} 个"), format!("an export has at most {MAX_COLUMNS} columns"));
         return Err(Refused::new(Code::BadRequest, zh, en));
     }
     paths.iter().map(|path| column(types, noun, path, language)).collect()
@@ -171,7 +172,7 @@ fn column(types: &Types, noun: &str, path: &str, language: Language) -> Result<C
 }
 
 /// What an operation asks to be exported: one list, its columns, and its filter and order.
-pub(crate) struct Wanted {
+pub(crate) struct ExportRequest {
     /// The name of the list, a root field.
     pub(crate) list: String,
     /// The columns, in the order of the selection.
@@ -191,7 +192,7 @@ pub(crate) fn wanted(
     operation: &Operation,
     variables: &Variables,
     language: Language,
-) -> Result<Wanted, Refused> {
+) -> Result<ExportRequest, Refused> {
     let roots = Selection::with_all(&operation.roots, operation.root, variables);
     let (OperationType::Query, [root]) = (operation.kind, roots.as_slice()) else {
         return Err(unfit("text/csv 只导出含一个列表的查询", "text/csv exports a query with one root field, a list"));
@@ -216,7 +217,7 @@ pub(crate) fn wanted(
         return Err(unfit("请在 nodes 中选取要导出的字段", "select the fields to export in `nodes`"));
     }
     let columns = columns(types, noun, Some(&paths.join(",")), language)?;
-    Ok(Wanted { list: list.to_owned(), columns, variables: values })
+    Ok(ExportRequest { list: list.to_owned(), columns, variables: values })
 }
 
 /// Collects the paths of the values that are selected on an object.

@@ -12,7 +12,7 @@ use crate::graphql::position;
 use crate::graphql::types::Types;
 
 /// The most different literals that are replaced in one document. A text with more stays as it is.
-const MOST: usize = 100;
+const MAX_LITERALS: usize = 100;
 
 /// A document with variables in place of its literals.
 pub(crate) struct Lifted {
@@ -84,7 +84,7 @@ impl Lifted {
         });
         // What follows a literal without a blank must not become part of the name.
         let _ = write!(self.text, "${} ", name(number));
-        (self.values.len() <= MOST).then_some(())
+        (self.values.len() <= MAX_LITERALS).then_some(())
     }
 
     /// Parses the text, and declares the variables by the types of their places. None if that is not possible.

@@ -171,10 +171,12 @@ impl Types {
     }
 
     /// Turns numbers without a fraction into whole numbers wherever the type expects `Int`.
-    pub(crate) fn settle(&self, value: &mut Value, ty: &Type) {
+    pub(crate) fn integers_where_expected(&self, value: &mut Value, ty: &Type) {
         match (value, &ty.base) {
-            (Value::List(list), BaseType::List(inner)) => list.iter_mut().for_each(|one| self.settle(one, inner)),
-            (one, BaseType::List(inner)) => self.settle(one, inner),
+            (Value::List(list), BaseType::List(inner)) => {
+                list.iter_mut().for_each(|one| self.integers_where_expected(one, inner))
+            }
+            (one, BaseType::List(inner)) => self.integers_where_expected(one, inner),
             (Value::Number(number), BaseType::Named(name)) if name == "Int" => {
                 if let Some(whole) = whole(number) {
                     *number = whole.into();
@@ -183,7 +185,7 @@ impl Types {
             (Value::Object(given), BaseType::Named(name)) => {
                 for (member, ty, _) in self.inputs.get(name.as_str()).into_iter().flatten() {
                     if let Some(one) = given.get_mut(member.as_str()) {
-                        self.settle(one, ty);
+                        self.integers_where_expected(one, ty);
                     }
                 }
             }

@@ -83,7 +83,7 @@ fragment Rank on BriefingRank {
 /// The query parameters: the month, such as `2026-11`, and the global id of the region.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct BriefingQuery {
     month: Option<String>,
     region: Option<String>,
 }
@@ -98,11 +98,11 @@ pub(crate) async fn export(
     let mut caller = state.caller(&request);
     let given: Result<HttpResponse, Unserved> = async {
         state.admit_somebody(&request, &mut caller).await?;
-        let wanted = web::Query::<Wanted>::from_query(request.query_string())
+        let wanted = web::Query::<BriefingQuery>::from_query(request.query_string())
             .map_err(|_| Unserved::malformed("参数应为 month、region", "expected parameters: month, region"))?;
         let format = BriefingFormat::of_ending(&format)
             .ok_or_else(|| missing("通报的格式应为 .docx 或 .xlsx", "briefings are exported as .docx or .xlsx"))?;
-        let Wanted { month, region } = wanted.into_inner();
+        let BriefingQuery { month, region } = wanted.into_inner();
         respond(&state, &caller, (month, region), format).await
     }
     .await;

@@ -28,9 +28,9 @@ use crate::language::{Language, in_words};
 /// The media type of `.xlsx` files.
 pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// The most rows of a workbook, which is kept in memory until it is packed.
-const MOST_XLSX: usize = 20_000;
+const MAX_XLSX_ROWS: usize = 20_000;
 /// The most rows of a CSV file: as many as a sheet can show below its headings.
-const MOST_CSV: usize = (1 << 20) - 1;
+const MAX_CSV_ROWS: usize = (1 << 20) - 1;
 /// The number of rows that are read at a time.
 const AT_ONCE: usize = 200;
 /// The size in bytes of the pieces in which a workbook is sent.
@@ -47,7 +47,7 @@ pub enum TableFormat {
 
 /// A list to export.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub struct ExportedList {
     /// The name of the file, without date and extension.
     pub name: String,
     /// The document that reads a page of the list, with the variables `first` and `after`.
@@ -63,7 +63,7 @@ pub struct Listing {
 /// The query parameters of an export.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Wanted {
+struct ExportQuery {
     filter: Option<String>,
     order_by: Option<String>,
     columns: Option<String>,
@@ -86,7 +86,7 @@ pub(crate) async fn export(
             "csv" => TableFormat::Csv,
             _ => return Err(missing("导出的格式应为 .xlsx 或 .csv", "lists are exported as .xlsx or .csv")),
         };
-        let wanted = web::Query::<Wanted>::from_query(request.query_string()).map_err(|_| {
+        let wanted = web::Query::<ExportQuery>::from_query(request.query_string()).map_err(|_| {
             Unserved::malformed("参数应为 filter、orderBy、columns", "expected parameters: filter, orderBy, columns")
         })?;
         let listing = listing_of(&state, &caller, list, wanted.into_inner())?;
@@ -99,16 +99,16 @@ pub(crate) async fn export(
 /// Answers a GraphQL query for `text/csv`: the list that it selects, as a file.
 pub(crate) async fn of_operation(state: &web::Data<AppState>, caller: &Caller, asked: Params) -> HttpResponse {
     let given = async {
-        let listing::Wanted { list, columns, variables } = state.engine.export(asked, caller)?;
+        let listing::ExportRequest { list, columns, variables } = state.engine.export(asked, caller)?;
         let document = listing::document(state.engine.types(), &list, &columns);
-        let listing = Listing { name: list.clone(), document, variables, list, columns };
+        let listing = ExportedList { name: list.clone(), document, variables, list, columns };
         respond(state, caller, listing, TableFormat::Csv).await
     };
     given.await.unwrap_or_else(|why: Unserved| refuse(&why, caller))
 }
 
 /// Returns the list with a name, as it is wanted.
-fn listing_of(state: &AppState, caller: &Caller, list: String, wanted: Wanted) -> Result<Listing, Unserved> {
+fn listing_of(state: &AppState, caller: &Caller, list: String, wanted: ExportQuery) -> Result<ExportedList, Unserved> {
     let types = state.engine.types();
     let Some(noun) = listing::listed(types, &list) else {
         let lists = listing::lists(types);
@@ -128,7 +128,7 @@ fn listing_of(state: &AppState, caller: &Caller, list: String, wanted: Wanted) -
         variables.insert(name.to_owned(), value);
     }
     let document = listing::document(types, &list, &columns);
-    Ok(Listing { name: list.clone(), document, variables, list, columns })
+    Ok(ExportedList { name: list.clone(), document, variables, list, columns })
 }
 
 fn missing(zh: impl Into<String>, en: impl Into<String>) -> Unserved {
@@ -139,7 +139,7 @@ fn missing(zh: impl Into<String>, en: impl Into<String>) -> Unserved {
 pub(crate) async fn respond(
     state: &web::Data<AppState>,
     caller: &Caller,
-    listing: Listing,
+    listing: ExportedList,
     format: TableFormat,
 ) -> Result<HttpResponse, Unserved> {
     let leaving = slot(&state.files.exports, caller)?;
@@ -151,7 +151,7 @@ pub(crate) async fn respond(
             let name = name("xlsx");
             let working = slot(&state.files.workbooks, caller)?;
             let mut table = Table::new(&headings)?;
-            let mut reading = Reading::new(state.clone(), caller.clone(), listing, MOST_XLSX);
+            let mut reading = Reading::new(state.clone(), caller.clone(), listing, MAX_XLSX_ROWS);
             while let Some(rows) = reading.next().await? {
                 rows.iter().try_for_each(|row| table.push(row))?;
             }
@@ -163,7 +163,7 @@ pub(crate) async fn respond(
         }
         TableFormat::Csv => {
             let mut answer = attachment(&name("csv"), "text/csv; charset=utf-8");
-            let mut reading = Reading::new(state.clone(), caller.clone(), listing, MOST_CSV);
+            let mut reading = Reading::new(state.clone(), caller.clone(), listing, MAX_CSV_ROWS);
             // What is wrong with the request shows in the first page, before the status is sent.
             let mut head = workbook::csv_head(&headings)?;
             head.extend(workbook::csv_rows(&reading.next().await?.unwrap_or_default())?);
@@ -192,7 +192,7 @@ pub(crate) fn send((name, media_type): (&str, &str), bytes: Vec<u8>, place: Plac
 struct Reading {
     state: web::Data<AppState>,
     caller: Caller,
-    listing: Listing,
+    listing: ExportedList,
     /// The most rows of the file.
     most: usize,
     count: usize,
@@ -200,7 +200,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(state: web::Data<AppState>, caller: Caller, mut listing: Listing, most: usize) -> Self {
+    fn new(state: web::Data<AppState>, caller: Caller, mut listing: ExportedList, most: usize) -> Self {
         for name in ["last", "before", "after"] {
             listing.variables.remove(name);
         }

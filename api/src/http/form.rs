@@ -13,7 +13,7 @@ use encoding_rs::GB18030;
 use futures_util::Stream;
 
 /// The most bytes of the headers of a part; longer ones are left as they are, and the library refuses them.
-const MOST: usize = 8 << 10;
+const MAX_HEADER_BYTES: usize = 8 << 10;
 
 /// Reads a form with files, given the headers of its request. File names may be in UTF-8 or GB18030.
 pub fn form<S>(headers: &HeaderMap, body: S) -> Multipart
@@ -45,7 +45,7 @@ impl<S> Decoded<S> {
         loop {
             if self.in_headers {
                 let Some(end) = position(&self.held, b"\r\n\r\n").map(|at| at + 4) else {
-                    if self.held.len() > MOST {
+                    if self.held.len() > MAX_HEADER_BYTES {
                         self.in_headers = false;
                         continue;
                     }

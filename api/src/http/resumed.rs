@@ -60,21 +60,21 @@ impl Upload {
 /// An upload of which a part has arrived.
 pub(crate) struct Partial {
     arriving: Arriving,
-    file: Wanted,
+    file: IntendedFile,
     touched: DateTime<Utc>,
     _place: Place<Holder>,
 }
 
 /// An upload whose last part has arrived.
 pub(crate) struct Complete {
-    file: Wanted,
+    file: IntendedFile,
     kept: (i64, Stored),
     touched: DateTime<Utc>,
 }
 
 /// What an upload is to become.
 #[derive(Clone, PartialEq, Eq)]
-struct Wanted {
+struct IntendedFile {
     /// The assignment that it belongs to.
     assignment: Option<i64>,
     /// The name of the file.
@@ -84,7 +84,7 @@ struct Wanted {
 
 /// The query parameters of a part.
 #[derive(Deserialize)]
-struct Where {
+struct PartQuery {
     assignment: String,
     name: String,
     upload: String,
@@ -100,11 +100,16 @@ struct Range {
 }
 
 /// What a part has led to.
-enum Came {
+enum PartOutcome {
     /// The file is complete, and evidence.
-    Whole(HttpResponse),
-    /// This many bytes have arrived.
-    So(u64, u64),
+    Complete(HttpResponse),
+    /// So many bytes have arrived.
+    Stored {
+        /// The bytes that have arrived.
+        arrived: u64,
+        /// The bytes of the whole file.
+        size: u64,
+    },
 }
 
 /// `PUT /evidence?assignment=assignment_7&name=报告.pdf&upload=5f0c…` with `Content-Range: bytes 0-999/5000`: uploads a
@@ -118,8 +123,8 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, state: w
         take(&request, payload, &state, &mut caller).await
     });
     match taken.await {
-        Ok(Ok(Came::Whole(answer))) => answer,
-        Ok(Ok(Came::So(offset, size))) => {
+        Ok(Ok(PartOutcome::Complete(answer))) => answer,
+        Ok(Ok(PartOutcome::Stored { arrived: offset, size })) => {
             answer(StatusCode::ACCEPTED).json(json!({ "upload": { "offset": offset, "size": size } }))
         }
         Ok(Err(why)) => refuse(&why, &known),
@@ -132,10 +137,10 @@ async fn take(
     mut payload: web::Payload,
     state: &AppState,
     caller: &mut Caller,
-) -> Result<Came, Unserved> {
+) -> Result<PartOutcome, Unserved> {
     let files = &state.files;
     state.admit_upload(request, caller).await?;
-    let wish = web::Query::<Where>::from_query(request.query_string()).map_err(|_| misplaced())?.into_inner();
+    let wish = web::Query::<PartQuery>::from_query(request.query_string()).map_err(|_| misplaced())?.into_inner();
     let range = request.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
     let range = range.and_then(read_range).ok_or_else(misplaced)?;
     if wish.upload.is_empty() || wish.upload.len() > 64 || !wish.upload.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -150,20 +155,22 @@ async fn take(
     let name = (Holder::of(caller), wish.upload);
     let now = (files.services.clock)();
     forget_old(files, now).await;
-    let file = Wanted { assignment, name: evidence::plain_name(&wish.name), size: range.size };
+    let file = IntendedFile { assignment, name: evidence::plain_name(&wish.name), size: range.size };
     if let Some(answer) = repeated(files, &name, &file, range.part) {
         // The answer reaches a client only after it has sent its part.
         if let Some((_, length)) = range.part {
             let _slot = slot(&files.uploads, caller)?;
             pass_over(&mut payload, length).await?;
         }
-        return Ok(Came::Whole(answer));
+        return Ok(PartOutcome::Complete(answer));
     }
     let Some((start, length)) = range.part else {
         return match begun(files).get(&name) {
-            Some(Upload::Waiting(partial)) => Ok(Came::So(partial.arriving.size(), partial.file.size)),
+            Some(Upload::Waiting(partial)) => {
+                Ok(PartOutcome::Stored { arrived: partial.arriving.size(), size: partial.file.size })
+            }
             Some(Upload::Arriving) => Err(busy()),
-            Some(Upload::Complete(_)) | None => Ok(Came::So(0, range.size)),
+            Some(Upload::Complete(_)) | None => Ok(PartOutcome::Stored { arrived: 0, size: range.size }),
         };
     };
     let _slot = slot(&files.uploads, caller)?;
@@ -188,13 +195,13 @@ async fn take(
             let answer = created(&kept);
             let touched = (files.services.clock)();
             held.leave(Upload::Complete(Complete { file, kept, touched }));
-            return Ok(Came::Whole(answer));
+            return Ok(PartOutcome::Complete(answer));
         }
         Err(Broken::Refused(why)) => {
             partial.arriving.abort().await;
             return Err(why);
         }
-        Ok(()) => Ok(Came::So(start + length, range.size)),
+        Ok(()) => Ok(PartOutcome::Stored { arrived: start + length, size: range.size }),
         Err(Broken::Client(why)) => Err(why),
     };
     // What has begun with a part that does not fit has no place.
@@ -208,7 +215,12 @@ async fn take(
 /// Answers the question how far a complete upload is, and a repeated part of it, with the evidence that it has become.
 /// A client that has lost the answer would otherwise send the whole file again, and make it evidence twice. Only a
 /// first part that is not the whole file begins a new upload.
-fn repeated(files: &Files, name: &(Holder, String), file: &Wanted, part: Option<(u64, u64)>) -> Option<HttpResponse> {
+fn repeated(
+    files: &Files,
+    name: &(Holder, String),
+    file: &IntendedFile,
+    part: Option<(u64, u64)>,
+) -> Option<HttpResponse> {
     match begun(files).get(name) {
         Some(Upload::Complete(complete)) if complete.file == *file => {
             let is_repeated = part.is_none_or(|(start, length)| start > 0 || length == file.size);

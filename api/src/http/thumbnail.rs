@@ -20,11 +20,11 @@ use crate::http::state::AppState;
 /// The most pixels of a side of a thumbnail.
 const SIDE: u32 = 320;
 /// The most bytes of a file that is drawn small.
-const MOST: u64 = 32 << 20;
+const MAX_DRAWN_BYTES: u64 = 32 << 20;
 /// The most bytes of memory for one decoded picture.
 const MEMORY: u64 = 192 << 20;
 /// The most pixels of a side of a picture.
-const MOST_SIDE: u32 = 16_384;
+const MAX_SIDE: u32 = 16_384;
 /// How many thumbnails are kept.
 const KEPT: usize = 1_000;
 /// How many pictures are drawn at the same time.
@@ -70,7 +70,7 @@ pub(crate) async fn thumbnail(
         let storage = &state.files.services.storage;
         let found = storage.read(&row.place).await.map_err(|error| Unserved::masked(&error))?;
         let (size, mut stream) = found.ok_or_else(not_there)?;
-        if size > MOST {
+        if size > MAX_DRAWN_BYTES {
             return Err(not_there());
         }
         let mut bytes = Vec::with_capacity(size as usize);
@@ -94,8 +94,8 @@ pub(crate) async fn thumbnail(
 /// Draws a picture small, upright as the camera was held. None if it is not a picture, or too large to be decoded.
 fn draw(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MOST_SIDE);
-    limits.max_image_height = Some(MOST_SIDE);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MEMORY);
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     reader.limits(limits);

@@ -45,7 +45,7 @@ impl Stream for Body {
 
 /// The query parameters of an upload.
 #[derive(Deserialize)]
-struct Where {
+struct UploadQuery {
     assignment: Option<String>,
     name: Option<String>,
 }
@@ -86,7 +86,7 @@ async fn take(
     let taken = async {
         state.admit_upload(request, caller).await?;
         let by = caller.by();
-        let wish = web::Query::<Where>::from_query(request.query_string())
+        let wish = web::Query::<UploadQuery>::from_query(request.query_string())
             .map_err(|_| Unserved::malformed("参数应为 assignment、name", "expected parameters: assignment, name"))?
             .into_inner();
         let assignment = key_of::<Assignment>(&wish.assignment.as_deref().unwrap_or_default().into());

@@ -16,7 +16,7 @@ use ledger::rule::calendar::Month;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workbook::{Answer, Columns, FormOf, Import, MAX_BYTES, Mapping, Upload, Wanted};
+use workbook::{Columns, ExportScope, FormOf, Import, ImportOptions, MAX_BYTES, Mapping, Upload};
 
 use crate::client::ImportPlace;
 use crate::context::Caller;
@@ -194,7 +194,7 @@ pub(crate) async fn export(request: HttpRequest, state: web::Data<AppState>) -> 
             Layout::Imported => Columns::Imported,
             Layout::Standard => Columns::Standard,
         };
-        let wanted = Wanted { round, region, columns };
+        let wanted = ExportScope { round, region, columns };
         let exported = workbook::export(acting.db, &by.principal, wanted, (acting.now, acting.zone)).await?;
         drop(working);
         let is_imported = columns == Columns::Imported && exported.standard.is_empty();
@@ -427,7 +427,7 @@ async fn processed(
         Some(bytes) => Mapping::parse(&workbook::decoded(&bytes)?)?,
     };
     mapping.as_of = how.as_of.or(mapping.as_of);
-    let answer = Answer {
+    let options = ImportOptions {
         round,
         level,
         region: code_of(acting.db, region).await?,
@@ -438,8 +438,14 @@ async fn processed(
         mapping,
         grace_days: acting.grace_days,
     };
-    let task =
-        Import { sheets: &sheets, answer: &answer, by: &by, now: acting.now, zone: acting.zone, progress: &|_, _| {} };
+    let task = Import {
+        sheets: &sheets,
+        options: &options,
+        by: &by,
+        now: acting.now,
+        zone: acting.zone,
+        progress: &|_, _| {},
+    };
     // On the heap: the work of an import is large.
     let told = Box::pin(workbook::import(acting.db, &task)).await?;
     let mut answer = workbook::told(&told, caller.language == Language::English);

@@ -131,7 +131,7 @@ noun! {
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     isCompletedBy: bool = Kind::Boolean("is_completed_by");
-    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one beside it.
+    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one.
     statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");
@@ -492,7 +492,7 @@ impl AssignmentMutation {
         let acting = request.acting();
         let measures = input.items.iter().map(|item| key_of::<Measure>(&item.measure_id)).collect();
         let acts = input.items.into_iter().map(|item| assign(&acting, item).boxed()).collect();
-        let done = batch::all_or_none(&acting, (batch::On::Measures, measures), acts).await;
+        let done = batch::all_or_none(&acting, (batch::BatchTarget::Measures, measures), acts).await;
         MeasuresPayload::of(done, request)
     }
 

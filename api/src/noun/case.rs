@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use ledger::record::concern;
 use ledger::rule::case_flow;
 use ledger::work::available::{self, Subject};
-use ledger::work::case::{self as acts, On};
+use ledger::work::case::{self as acts, CaseTarget};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Indexed, Kind, Link, Noun, SortKey, SortType, Sql, noun,
 };
@@ -506,8 +506,8 @@ payload! {
     }
 }
 
-fn on(id: &ID, version: impl Into<Option<i32>>) -> On {
-    On { case: key_of::<InspectionCase>(id), version: version.into() }
+fn on(id: &ID, version: impl Into<Option<i32>>) -> CaseTarget {
+    CaseTarget { case: key_of::<InspectionCase>(id), version: version.into() }
 }
 
 /// Mutations on complaint cases.

@@ -282,8 +282,8 @@ pub(crate) struct DiscloseCloseOutInput {
 }
 
 /// Returns the assignments that the items of a batch are on.
-fn assignments(items: &[(On, String)]) -> (batch::On, Vec<Option<i64>>) {
-    (batch::On::Assignments, items.iter().map(|(on, _)| on.assignment).collect())
+fn assignments(items: &[(On, String)]) -> (batch::BatchTarget, Vec<Option<i64>>) {
+    (batch::BatchTarget::Assignments, items.iter().map(|(on, _)| on.assignment).collect())
 }
 
 /// Mutations on close-outs, from application to decision.

@@ -27,7 +27,7 @@ pub(crate) enum Pace {
     Behind,
 }
 
-/// Pace that a ledger states (台账所述进度), beside the one that is computed.
+/// Pace that a ledger states (台账所述进度), in addition to the one that is computed.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::assignment::StatedPace")]
 pub(crate) enum StatedPace {

@@ -186,8 +186,9 @@ pub(crate) struct JobMutation;
 
 #[Object]
 impl JobMutation {
-    /// Runs a job now, beside its schedule, or rehearses it. A reminder that is run again on the same day tells no one
-    /// twice. The delivery of mail runs by itself every minute and is not run by hand. Requires an administrator.
+    /// Runs a job now, in addition to its schedule, or rehearses it. A reminder that is run again on the same day tells
+    /// no one twice. The delivery of mail runs by itself every minute and is not run by hand. Requires an
+    /// administrator.
     async fn run_job(
         &self,
         ctx: &Context<'_>,

@@ -223,7 +223,7 @@ pub(crate) struct RequeueMailInput {
 }
 
 /// The most mails that `requeueMails` puts into the queue.
-const MOST_REQUEUED: usize = 10_000;
+const MAX_REQUEUED: usize = 10_000;
 
 /// Input of `requeueMails`: the mails to put back into the queue. Takes exactly one of the two fields.
 #[derive(InputObject)]
@@ -298,7 +298,7 @@ impl MailMutation {
         #[graphql(desc = "Mails to requeue.")] input: RequeueMailsInput,
     ) -> async_graphql::Result<RequeueMailsPayload> {
         let request = ctx.data::<Request>()?;
-        let done = async { keep::requeue_mails(&request.acting(), input.which()?, MOST_REQUEUED).await };
+        let done = async { keep::requeue_mails(&request.acting(), input.which()?, MAX_REQUEUED).await };
         let (count, errors) = outcome(Box::pin(done).await, request.language)?;
         Ok(RequeueMailsPayload {
             count: count.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX)),

@@ -163,7 +163,7 @@ noun! {
     completedOn: Option<Date> = Kind::Column("completed_on");
     /// Whether it was completed by that date, as a ledger states, rather than on it.
     isCompletedBy: bool = Kind::Boolean("is_completed_by");
-    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one beside it.
+    /// Pace that the last ledger states; null if no ledger states one. `pace` is the computed one.
     statedPace: Option<StatedPace> = Kind::Column("stated_pace");
     /// Local date of the ledger that states the pace.
     statedPaceOn: Option<Date> = Kind::Column("stated_pace_on");

@@ -17,7 +17,7 @@ use crate::part::scalar::{Date, Moment};
 /// What stands before the key in the id of a pending import.
 const PREFIX: &str = "import_";
 /// The most answers of one mutation.
-const MOST_ANSWERS: usize = 500;
+const MAX_ANSWERS: usize = 500;
 /// The most characters of an answer.
 const LONGEST: usize = 2_000;
 
@@ -411,9 +411,9 @@ impl PendingImportMutation {
 /// Checks the lengths of answers.
 fn decisions(answers: Vec<ImportAnswerInput>) -> ledger::Result<Vec<Decision>> {
     let path = ["input", "answers"];
-    if answers.len() > MOST_ANSWERS {
-        let zh = format!("一次最多回答 {MOST_ANSWERS} 个问题");
-        let en = format!("at most {MOST_ANSWERS} questions can be answered at once");
+    if answers.len() > MAX_ANSWERS {
+        let zh = format!("一次最多回答 {MAX_ANSWERS} 个问题");
+        let en = format!("at most {MAX_ANSWERS} questions can be answered at once");
         return Err(ledger::fault::Fault::invalid(zh, en, &path).into());
     }
     let one = |given: ImportAnswerInput| {

@@ -1,4 +1,4 @@
-//! Numbers that published reports state about inspection rounds (公布数), beside those that the ledger counts.
+//! Numbers that published reports state about inspection rounds (公布数), in addition to those that the ledger counts.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use ledger::keep::published as keep;

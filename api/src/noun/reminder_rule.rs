@@ -52,7 +52,7 @@ pub(crate) enum ReminderKind {
     CaseOverdue,
 }
 
-/// Who is told beside the unit that answers.
+/// Who is told in addition to the unit that answers.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 #[graphql(remote = "entity::reminder_rule::Copied")]
 pub(crate) enum ReminderCopy {
@@ -91,7 +91,7 @@ pub(crate) struct ReminderRule {
     account_form_day: i32,
     /// Day of the month on which leaders and offices get the figures of the monthly accounts of the month before.
     account_report_day: i32,
-    /// Who is told beside the unit that answers.
+    /// Who is told in addition to the unit that answers.
     copied: Vec<ReminderCopy>,
     /// Whether it is sent on working days only.
     is_on_working_days_only: bool,
@@ -127,7 +127,7 @@ pub(crate) struct ReminderRuleChange {
     account_form_day: Option<i32>,
     /// Day of the month on which leaders and offices get the figures of the month before.
     account_report_day: Option<i32>,
-    /// Who is told beside the unit that answers.
+    /// Who is told in addition to the unit that answers.
     copied: Option<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
     is_on_working_days_only: Option<bool>,
@@ -169,7 +169,7 @@ pub(crate) struct SetReminderRuleInput {
     account_form_day: MaybeUndefined<i32>,
     /// Day of the month on which leaders and offices get the figures of the month before, from 1 to 28.
     account_report_day: MaybeUndefined<i32>,
-    /// Who is told beside the unit that answers; an empty list for no one.
+    /// Who is told in addition to the unit that answers; an empty list for no one.
     copied: MaybeUndefined<Vec<ReminderCopy>>,
     /// Whether it is sent on working days only.
     is_on_working_days_only: MaybeUndefined<bool>,

@@ -15,7 +15,7 @@ use crate::noun::region::Region;
 use crate::part::payload::key_of;
 
 /// The most units of an answer.
-const MOST_UNITS: usize = 500;
+const MAX_UNITS: usize = 500;
 
 /// The self-inspections of a unit in a year.
 #[derive(SimpleObject)]
@@ -103,7 +103,7 @@ async fn rows(request: &Request, found: Matrix) -> ledger::Result<Vec<SelfInspec
     let open = |cells: &[Cell; 4]| cells.iter().map(|cell| cell.owed - cell.inspected).sum::<i64>();
     let mut found: Vec<(i64, [Cell; 4])> = found.into_iter().collect();
     found.sort_by_key(|(unit, cells)| (-open(cells), *unit));
-    found.truncate(MOST_UNITS);
+    found.truncate(MAX_UNITS);
     let units = unit::Entity::find().filter(unit::Column::Id.is_in(found.iter().map(|(unit, _)| *unit)));
     let mut names: HashMap<i64, String> =
         units.all(&request.db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect();

@@ -17,7 +17,7 @@ use crate::part::reread::Reread;
 use crate::part::scalar::Moment;
 
 /// The largest number of sign-ins that `mySignIns` returns.
-const MOST: i32 = 100;
+const MAX_SIGN_INS: i32 = 100;
 
 /// Input of `signIn`: the credentials of an account.
 #[derive(InputObject)]
@@ -275,7 +275,7 @@ impl SignInQuery {
         #[graphql(desc = "Number of sign-ins to return, clamped to 0 to 100.", default = 20)] first: i32,
     ) -> async_graphql::Result<Vec<SignIn>> {
         let request = ctx.data::<Request>()?;
-        let most = u64::try_from(first.clamp(0, MOST)).unwrap_or_default();
+        let most = u64::try_from(first.clamp(0, MAX_SIGN_INS)).unwrap_or_default();
         let found = acts::recent(&request.acting(), most).await.map_err(|failure| masked(&failure))?;
         let told = |one: acts::SignIn| SignIn {
             at: Moment(one.at),
@@ -303,7 +303,7 @@ impl SignInMutation {
     ) -> async_graphql::Result<SignInPayload> {
         let request = ctx.data::<Request>()?;
         let given = Given { email: &input.email, password: &input.password, code: input.code.as_deref() };
-        let done = no_sooner(Box::pin(acts::sign_in(&request.acting(), given, &request.demanding))).await;
+        let done = no_sooner(Box::pin(acts::sign_in(&request.acting(), given, &request.second_factor_roles))).await;
         SignInPayload::of(done, request)
     }
 

@@ -398,7 +398,7 @@ async fn answered(ctx: &Context<'_>, questions: Vec<Question>) -> async_graphql:
 }
 
 /// The most months in one answer.
-const MOST_MONTHS: i32 = 36;
+const MAX_MONTHS: i32 = 36;
 
 /// The queries for progress statistics.
 #[derive(Default)]
@@ -439,9 +439,9 @@ impl StatisticsQuery {
         >,
         #[graphql(desc = "Kind of item to count.", default_with = "StatisticsCount::Measures")] count: StatisticsCount,
     ) -> async_graphql::Result<Vec<Statistics>> {
-        if !(1..=MOST_MONTHS).contains(&months) {
-            let zh = format!("`months: {months}` 超出范围，应为 1 至 {MOST_MONTHS}");
-            let en = format!("`months: {months}` is out of range: ask for 1 to {MOST_MONTHS} months");
+        if !(1..=MAX_MONTHS).contains(&months) {
+            let zh = format!("`months: {months}` 超出范围，应为 1 至 {MAX_MONTHS}");
+            let en = format!("`months: {months}` is out of range: ask for 1 to {MAX_MONTHS} months");
             return Err(coded(Code::BadUserInput, Bilingual::new(zh, en)));
         }
         let until = until.map_or_else(|| ctx.data::<Request>().map(Request::today), |day| Ok(day.0))?;

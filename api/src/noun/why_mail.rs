@@ -20,9 +20,9 @@ use crate::part::payload::key_of;
 use crate::part::scalar::Date;
 
 /// The most days of a simulation by the API.
-const MOST_DAYS: i64 = 62;
+const MAX_DAYS: i64 = 62;
 /// The most digests that a simulation shows.
-const MOST_DIGESTS: usize = 500;
+const MAX_DIGESTS: usize = 500;
 
 /// What kind of reason there is why someone gets no reminder.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -224,7 +224,7 @@ impl WhyMailQuery {
         };
         Ok(Simulation {
             digest_count: i32::try_from(simulated.len()).unwrap_or(i32::MAX),
-            digests: simulated.iter().take(MOST_DIGESTS).map(digest).collect(),
+            digests: simulated.iter().take(MAX_DIGESTS).map(digest).collect(),
         })
     }
 }
@@ -241,11 +241,11 @@ fn whom(address: Option<String>, unit: Option<&ID>) -> Result<Whom, Fault> {
 }
 
 fn range(from: NaiveDate, to: NaiveDate) -> Result<(), Fault> {
-    if (0..MOST_DAYS).contains(&(to - from).num_days()) {
+    if (0..MAX_DAYS).contains(&(to - from).num_days()) {
         return Ok(());
     }
-    let zh = format!("截止日期不能早于起始日期，最多 {MOST_DAYS} 天");
-    let en = format!("the last day is not before the first, and the range has at most {MOST_DAYS} days");
+    let zh = format!("截止日期不能早于起始日期，最多 {MAX_DAYS} 天");
+    let en = format!("the last day is not before the first, and the range has at most {MAX_DAYS} days");
     Err(Fault::invalid(zh, en, &["to"]))
 }
 

@@ -48,7 +48,7 @@ pub struct Storage {
     store: Arc<dyn ObjectStore>,
     part: usize,
     /// Locked from the moment a file is moved to its final place until its row is written.
-    settling: Arc<Mutex<()>>,
+    removal: Arc<Mutex<()>>,
 }
 
 /// Why a file was not accepted. Nothing of it is kept.
@@ -147,7 +147,7 @@ impl Storage {
     }
 
     fn of(store: Arc<dyn ObjectStore>, part: usize) -> Self {
-        Self { store, part, settling: Arc::default() }
+        Self { store, part, removal: Arc::default() }
     }
 
     /// Begins to receive a file of at most `most` bytes.
@@ -169,8 +169,8 @@ impl Storage {
     /// Waits until no other file is being moved to its final place, and blocks further ones while the guard exists.
     ///
     /// A file may be removed only under this lock: no row that refers to it can then be about to be written.
-    pub(crate) async fn settle(&self) -> MutexGuard<'_, ()> {
-        self.settling.lock().await
+    pub(crate) async fn lock_removal(&self) -> MutexGuard<'_, ()> {
+        self.removal.lock().await
     }
 
     /// Moves a file to its final place. A file that is there already has the same content. On failure the file is

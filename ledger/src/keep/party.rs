@@ -17,7 +17,7 @@ use crate::unit::selector_name;
 use crate::work::Acting;
 
 /// The maximum number of responsible parties of a measure.
-pub const MOST: usize = 500;
+pub const MAX_PARTIES: usize = 500;
 
 /// A unit that the caller names: its key, or `None` if the id that the caller gave is not the id of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +80,9 @@ pub(super) async fn one(
 /// Returns the units among the parties; refuses too many parties and repeated ones.
 pub(super) async fn named(db: &Transaction, acting: &Acting<'_>, given: &[Party]) -> Result<Vec<unit::Model>> {
     let path = ["input", "parties"];
-    if given.len() > MOST {
-        let zh = format!("责任单位最多 {MOST} 个");
-        let en = format!("a measure has at most {MOST} responsible parties");
+    if given.len() > MAX_PARTIES {
+        let zh = format!("责任单位最多 {MAX_PARTIES} 个");
+        let en = format!("a measure has at most {MAX_PARTIES} responsible parties");
         return Err(Fault::invalid(zh, en, &path).into());
     }
     if given.iter().enumerate().any(|(place, party)| given[..place].contains(party)) {

@@ -21,9 +21,9 @@ use crate::record::database::{self, Transaction};
 use crate::work::Acting;
 
 /// The most marks before a date.
-const MOST_MARKS: usize = 10;
+const MAX_MARKS: usize = 10;
 /// The most days of a threshold.
-const MOST_DAYS: i64 = 365;
+const MAX_DAYS: i64 = 365;
 /// The last day of the month that every month has.
 const LAST_DAY: i64 = 28;
 
@@ -212,11 +212,11 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
     };
     let (days_before, again_after, office_after, leader_after, listing_after, card_after) = fault::all((
         days_before,
-        number(changes.again_after, there.again_after, (1, MOST_DAYS), "againAfter"),
-        number(changes.office_after, there.office_after, (0, MOST_DAYS), "officeAfter"),
-        number(changes.leader_after, there.leader_after, (0, MOST_DAYS), "leaderAfter"),
-        number(changes.listing_after, there.listing_after, (0, MOST_DAYS), "listingAfter"),
-        number(changes.card_after, there.card_after, (1, MOST_DAYS), "cardAfter"),
+        number(changes.again_after, there.again_after, (1, MAX_DAYS), "againAfter"),
+        number(changes.office_after, there.office_after, (0, MAX_DAYS), "officeAfter"),
+        number(changes.leader_after, there.leader_after, (0, MAX_DAYS), "leaderAfter"),
+        number(changes.listing_after, there.listing_after, (0, MAX_DAYS), "listingAfter"),
+        number(changes.card_after, there.card_after, (1, MAX_DAYS), "cardAfter"),
     ))?;
     let (account_form_day, account_report_day) = fault::all((
         number(changes.account_form_day, there.account_form_day, (1, LAST_DAY), "accountFormDay"),
@@ -247,9 +247,9 @@ fn merged(there: &reminder_rule::Model, changes: Changes) -> Result<reminder_rul
 
 /// Returns marks as they are stored, the farthest first.
 fn stored_marks(marks: &[i64]) -> Result<String> {
-    if marks.len() > MOST_MARKS || marks.iter().any(|days| !(0..=MOST_DAYS).contains(days)) {
-        let zh = format!("提前天数最多 {MOST_MARKS} 个，每个应为 0 至 {MOST_DAYS}");
-        let en = format!("there may be at most {MOST_MARKS} numbers of days, each from 0 to {MOST_DAYS}");
+    if marks.len() > MAX_MARKS || marks.iter().any(|days| !(0..=MAX_DAYS).contains(days)) {
+        let zh = format!("提前天数最多 {MAX_MARKS} 个，每个应为 0 至 {MAX_DAYS}");
+        let en = format!("there may be at most {MAX_MARKS} numbers of days, each from 0 to {MAX_DAYS}");
         return Err(Fault::invalid(zh, en, &["input", "daysBefore"]).into());
     }
     let sorted: BTreeSet<i64> = marks.iter().copied().collect();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Result;
 use crate::fault::{self, Fault, FaultCode, Thing};
-use crate::people::account::{self as accounts, Opened, SESSION, Wanted, security_log, session as sessions};
+use crate::people::account::{self as accounts, NewSession, Opened, SESSION, security_log, session as sessions};
 use crate::people::policy::is_colleague;
 use crate::record::audit::By;
 use crate::record::database;
@@ -118,8 +118,9 @@ pub async fn act(db: &DatabaseConnection, by: &By, id: Option<i64>, now: DateTim
     let found = find(db, id).await?.filter(is_mine).ok_or_else(unknown)?;
     let transaction = database::begin(db).await?;
     accounts::hold(&transaction, found.account_id).await?;
-    let wanted = Wanted::of(found.account_id, "受委托代办", found.ends_at.min(now + SESSION)).from(by.address.clone());
-    let opened = accounts::open(&transaction, Wanted { actor: Some(own), ..wanted }, now).await?;
+    let wanted =
+        NewSession::of(found.account_id, "受委托代办", found.ends_at.min(now + SESSION)).from(by.address.clone());
+    let opened = accounts::open(&transaction, NewSession { actor: Some(own), ..wanted }, now).await?;
     let after = json!({ "delegation": found.id, "session": opened.session.id });
     accounts::note(&transaction, by, found.account_id, "DELEGATE_SIGNED_IN", after, now).await?;
     transaction.commit().await?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::fault::{Fault, FaultCode};
 use crate::people::account::security_log::log_refused;
-use crate::people::account::{self as accounts, Opened, SESSION, Wanted, session, sign_in};
+use crate::people::account::{self as accounts, NewSession, Opened, SESSION, session, sign_in};
 use crate::people::policy::Act;
 use crate::record::audit::By;
 use crate::record::database;
@@ -141,7 +141,7 @@ pub async fn redeem(acting: &Acting<'_>, (code, proof): (&str, &str)) -> Result<
         transaction.commit().await?;
         return Err(refused);
     }
-    let wanted = Wanted::of(account, "统一身份认证登录", now + SESSION);
+    let wanted = NewSession::of(account, "统一身份认证登录", now + SESSION);
     let said = json!({ "means": "PROVIDER", "identity": found.id });
     let opened = sign_in::begin(&transaction, acting, wanted, said).await?;
     transaction.commit().await?;

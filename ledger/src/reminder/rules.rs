@@ -224,7 +224,7 @@ const QUIET: (NaiveTime, NaiveTime) = match (NaiveTime::from_hms_opt(21, 0, 0), 
 
 /// The most days by which a mark moves back from days off, and by which a search for candidates therefore reaches
 /// further than the marks.
-const MOST_MOVED: i64 = 30;
+const MAX_MOVED: i64 = 30;
 
 /// Reads numbers of days that a row stores as `30,7,1`.
 pub fn read_days(stored: &str) -> Vec<i64> {
@@ -312,7 +312,7 @@ impl Rules {
 
     /// Returns how many days ahead a search has to look for what may have to be reminded of, or `None` if nothing is.
     pub(super) fn reach(&self, kind: ReminderKind) -> Option<i64> {
-        self.all(kind).flat_map(|rule| &rule.rule.days_before).max().map(|days| days + MOST_MOVED)
+        self.all(kind).flat_map(|rule| &rule.rule.days_before).max().map(|days| days + MAX_MOVED)
     }
 
     /// Returns the fewest days after which a kind is repeated, or `None` if it is off everywhere.

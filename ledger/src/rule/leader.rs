@@ -8,7 +8,7 @@ use crate::fault::{self, Fault};
 use crate::unit;
 
 /// The maximum length of an office with a name, in characters.
-const MOST: usize = 100;
+const MAX_LEADER_CHARS: usize = 100;
 /// From this many digits in a row, a number is a telephone or identity card number.
 const LONG_NUMBER: usize = 7;
 /// What stands for the hidden rest of a name.
@@ -70,7 +70,7 @@ pub fn post_name(post: Post) -> &'static str {
 /// Checks the office and name of a leader that a user typed. A masked name, and one with the number of a telephone or
 /// an identity card, is refused.
 pub fn name(given: &str, path: &[&str]) -> Result<String, Fault> {
-    let name = fault::line(given, 2..=MOST, ("领导职务和姓名", "the leader's office and name"), path)?;
+    let name = fault::line(given, 2..=MAX_LEADER_CHARS, ("领导职务和姓名", "the leader's office and name"), path)?;
     if is_masked(&name) {
         let zh = "领导姓名中有“**”，是隐去后的姓名，请填写完整姓名";
         let en = "the leader's name contains “**”, so that it is a masked one: enter the full name";
@@ -100,7 +100,7 @@ pub fn address(given: &str, path: &[&str]) -> Result<String, Fault> {
 /// Checks the name of a person who is to be removed, with or without an office. An office alone is refused, because it
 /// names nobody.
 pub fn person(given: &str, path: &[&str]) -> Result<String, Fault> {
-    let person = fault::line(given, 2..=MOST, ("姓名", "the name"), path)?;
+    let person = fault::line(given, 2..=MAX_LEADER_CHARS, ("姓名", "the name"), path)?;
     if is_masked(&person) || !names_somebody(&person) {
         let zh = "请填写完整姓名，如“李某某”或“副市长 李某某”；只有职务，或有“**”，都不能指明一个人";
         let en =
@@ -184,7 +184,7 @@ fn masked_part(part: &str, is_alone: bool) -> String {
         let is_kept = if Some(place) == last {
             (place > 0 || !is_alone) && is_office(word)
         } else {
-            letters(word) > 3 || is_of_office(word)
+            length(word) > 3 || is_of_office(word)
         };
         if is_kept {
             format!("{word}{blanks}")
@@ -206,7 +206,7 @@ fn words(text: &str) -> Vec<(String, &str)> {
         let (blanks, behind) = behind.split_at(behind.len() - behind.trim_start().len());
         rest = behind;
         match words.last_mut() {
-            Some((before, after)) if letters(before) == 1 && letters(word) <= 2 => {
+            Some((before, after)) if length(before) == 1 && length(word) <= 2 => {
                 before.push_str(word);
                 *after = blanks;
             }
@@ -216,7 +216,7 @@ fn words(text: &str) -> Vec<(String, &str)> {
     words
 }
 
-fn letters(word: &str) -> usize {
+fn length(word: &str) -> usize {
     word.chars().count()
 }
 
@@ -232,7 +232,7 @@ fn is_of_office(word: &str) -> bool {
 
 /// Returns whether a word is an office without a full name: 李某某副市长 is none, 副市长 and 李县长 are.
 fn is_office(word: &str) -> bool {
-    is_of_office(word) && (letters(word) <= 3 || word.starts_with(BEGINNINGS))
+    is_of_office(word) && (length(word) <= 3 || word.starts_with(BEGINNINGS))
 }
 
 fn beginning(word: &str) -> String {
@@ -241,7 +241,7 @@ fn beginning(word: &str) -> String {
 
 /// Masks a name, or an office with a name.
 fn masked_word(word: &str) -> String {
-    let all = letters(word);
+    let all = length(word);
     if all <= 4 {
         return beginning(word);
     }
@@ -295,7 +295,7 @@ mod tests {
         {
             assert!(read(wrong).is_err(), "{wrong}");
         }
-        assert!(read(&"长".repeat(MOST + 1)).is_err());
+        assert!(read(&"长".repeat(MAX_LEADER_CHARS + 1)).is_err());
         let refused = read("李某某 8888888").map_err(|fault| fault.message);
         assert!(refused.is_err_and(|said| said.zh.contains("7 位以上") && said.en.contains("7 or more digits")));
     }

@@ -31,13 +31,13 @@ impl Personal {
 }
 
 /// Checks a text of several lines like [`fault::text`], and refuses a number that could identify the complainant.
-pub fn text(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
-    names_nobody(fault::text(given, letters, what, path)?, what, path)
+pub fn text(given: &str, chars: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
+    names_nobody(fault::text(given, chars, what, path)?, what, path)
 }
 
 /// Checks a text of one line like [`fault::line`], and refuses a number that could identify the complainant.
-pub fn line(given: &str, letters: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
-    names_nobody(fault::line(given, letters, what, path)?, what, path)
+pub fn line(given: &str, chars: RangeInclusive<usize>, what: (&str, &str), path: &[&str]) -> Result<String, Fault> {
+    names_nobody(fault::line(given, chars, what, path)?, what, path)
 }
 
 /// Refuses a text that contains any number found by [`find`].
@@ -54,22 +54,22 @@ fn names_nobody(text: String, what: (&str, &str), path: &[&str]) -> Result<Strin
 /// it may be an office's; a person's number is refused.
 pub fn public_text(
     given: &str,
-    letters: RangeInclusive<usize>,
+    chars: RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
-    offices_only(fault::text(given, letters, what, path)?, what, path)
+    offices_only(fault::text(given, chars, what, path)?, what, path)
 }
 
 /// Checks a text of one line that many people read, including the public. A landline number is permitted, because it
 /// may be an office's; a person's number is refused.
 pub fn public_line(
     given: &str,
-    letters: RangeInclusive<usize>,
+    chars: RangeInclusive<usize>,
     what: (&str, &str),
     path: &[&str],
 ) -> Result<String, Fault> {
-    offices_only(fault::line(given, letters, what, path)?, what, path)
+    offices_only(fault::line(given, chars, what, path)?, what, path)
 }
 
 /// Refuses a text that contains a number other than a landline number.
@@ -103,7 +103,7 @@ fn all(text: &str) -> impl Iterator<Item = Personal> {
             if let Some(found) = kind_of(&number, pieces, &runs[first]) {
                 return Some(found);
             }
-            if pieces == MOST_PIECES {
+            if pieces == MAX_PIECES {
                 break;
             }
         }
@@ -112,7 +112,7 @@ fn all(text: &str) -> impl Iterator<Item = Personal> {
 }
 
 /// The most pieces in which a number is written: `138 0000 0000` has three, and the country code 86 makes four.
-const MOST_PIECES: usize = 4;
+const MAX_PIECES: usize = 4;
 
 /// A run of consecutive digits.
 struct Run {

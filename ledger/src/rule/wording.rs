@@ -5,10 +5,10 @@ pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the first `letters` characters of a text on one line, followed by an ellipsis if the text has more.
-pub fn shortened(text: &str, letters: usize) -> String {
+/// Returns the first `chars` characters of a text on one line, followed by an ellipsis if the text has more.
+pub fn shortened(text: &str, chars: usize) -> String {
     let line = one_line(text);
-    if line.chars().count() <= letters { line } else { line.chars().take(letters).collect::<String>() + "…" }
+    if line.chars().count() <= chars { line } else { line.chars().take(chars).collect::<String>() + "…" }
 }
 
 /// Returns a mail address without the name in it: `g***@county.example`.

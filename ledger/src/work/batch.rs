@@ -15,7 +15,7 @@ pub const MAX_ACTS: usize = 100;
 
 /// What the acts of a batch are on.
 #[derive(Debug, Clone, Copy)]
-pub enum On {
+pub enum BatchTarget {
     /// Measures (整改措施).
     Measures,
     /// Assignments (责任分解).
@@ -28,7 +28,7 @@ pub enum On {
 /// their paths: `["input", "items", "3", "reason"]`.
 pub async fn all_or_none(
     acting: &Acting<'_>,
-    (on, keys): (On, Vec<Option<i64>>),
+    (on, keys): (BatchTarget, Vec<Option<i64>>),
     acts: Vec<BoxFuture<'_, Result<Done>>>,
 ) -> Result<Vec<Done>> {
     if acts.is_empty() || acts.len() > MAX_ACTS {
@@ -66,7 +66,7 @@ fn at(place: usize, mut fault: Fault) -> Fault {
 
 /// Locks the problems of all items, in the order of their keys: two batches that lock them in the order of their items
 /// could wait for each other. SQLite has locked the whole database.
-async fn hold_problems(whole: &Transaction, acting: &Acting<'_>, on: On, keys: &[Option<i64>]) -> Result<()> {
+async fn hold_problems(whole: &Transaction, acting: &Acting<'_>, on: BatchTarget, keys: &[Option<i64>]) -> Result<()> {
     let mut sql = Sql::within(whole.get_database_backend(), &[], &acting.by.principal);
     let lock = sql.lock(None);
     if lock.is_empty() || keys.iter().flatten().next().is_none() {
@@ -74,8 +74,8 @@ async fn hold_problems(whole: &Transaction, acting: &Acting<'_>, on: On, keys: &
     }
     let keys: Vec<String> = keys.iter().flatten().map(|key| sql.bind(*key)).collect();
     let (table, of) = match on {
-        On::Measures => ("measure", "SELECT held.problem_id FROM measure held"),
-        On::Assignments => {
+        BatchTarget::Measures => ("measure", "SELECT held.problem_id FROM measure held"),
+        BatchTarget::Assignments => {
             ("assignment", "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id")
         }
     };

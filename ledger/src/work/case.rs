@@ -99,7 +99,7 @@ pub struct Changes {
 
 /// The target of an act: a case and the version of it that the caller saw.
 #[derive(Debug, Clone, Copy)]
-pub struct On {
+pub struct CaseTarget {
     /// The key of the case; `None` if the id that the caller gave is not the id of a case.
     pub case: Option<i64>,
     /// The version that the caller saw; `None` for a report, which does not require one.
@@ -226,7 +226,7 @@ fn taken(number: &str, place: &str) -> Fault {
 }
 
 /// Corrects a case that is not closed, for an office that hands cases over, and returns its key.
-pub async fn edit(acting: &Acting<'_>, on: On, changes: Changes) -> Result<i64> {
+pub async fn edit(acting: &Acting<'_>, on: CaseTarget, changes: Changes) -> Result<i64> {
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::HandOverCase)?;
     let row = &held.row;
@@ -306,7 +306,7 @@ fn check(new: &New, handed_over_on: NaiveDate, today: NaiveDate) -> Vec<Fault> {
 }
 
 /// Accepts a case (签收) for its lead unit.
-pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
+pub async fn accept(acting: &Acting<'_>, on: CaseTarget) -> Result<i64> {
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::AnswerCase)?;
     let moved = held.moved(CaseStep::Accept)?;
@@ -314,7 +314,7 @@ pub async fn accept(acting: &Acting<'_>, on: On) -> Result<i64> {
 }
 
 /// Adds a progress report on a case, by the lead unit or an assisting unit.
-pub async fn report(acting: &Acting<'_>, on: On, text: &str) -> Result<i64> {
+pub async fn report(acting: &Acting<'_>, on: CaseTarget, text: &str) -> Result<i64> {
     let text = personal::text(text, 1..=MAX_WORDS, ("办理情况", "the report"), &["input", "text"])?;
     let held = HeldCase::take(acting, on).await?;
     let answers = |unit: &i64| acting.by.principal.permits(Act::AnswerCase, Standing::of_case(held.level, *unit));
@@ -339,7 +339,7 @@ pub struct Resolution {
 /// Resolves a case (办结), in part (阶段性办结) or in full, for its lead unit.
 ///
 /// The office that verifies is notified at once of a case that is resolved in full.
-pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Result<Done> {
+pub async fn resolve(acting: &Acting<'_>, on: CaseTarget, resolution: &Resolution) -> Result<Done> {
     let text = personal::text(&resolution.text, 2..=MAX_WORDS, ("办结情况", "the resolution"), &["input", "text"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::AnswerCase)?;
@@ -363,7 +363,7 @@ pub async fn resolve(acting: &Acting<'_>, on: On, resolution: &Resolution) -> Re
 ///
 /// A resolved case is returned by an office that may verify it (city or regional), a verified case by an office that
 /// may close it. The resolver may not return it.
-pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done> {
+pub async fn send_back(acting: &Acting<'_>, on: CaseTarget, reason: &str) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("退回原因", "the reason"), &["input", "reason"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, if held.row.state == CaseState::Accepted { Act::Close } else { Act::Verify })?;
@@ -379,7 +379,7 @@ pub async fn send_back(acting: &Acting<'_>, on: On, reason: &str) -> Result<Done
 /// Verifies a resolved case (验收), and notifies the closing office, the lead unit and the resolver at once.
 ///
 /// The resolver may not verify it.
-pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<Done> {
+pub async fn verify(acting: &Acting<'_>, on: CaseTarget, opinion: &str) -> Result<Done> {
     let opinion = personal::text(opinion, 2..=MAX_WORDS, ("验收意见", "the opinion"), &["input", "opinion"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Verify)?;
@@ -394,7 +394,7 @@ pub async fn verify(acting: &Acting<'_>, on: On, opinion: &str) -> Result<Done> 
 /// Closes a verified case (销号), and notifies the lead unit, the assisting units and the resolver at once.
 ///
 /// The resolver may not close it.
-pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<Done> {
+pub async fn close(acting: &Acting<'_>, on: CaseTarget, decision: &str) -> Result<Done> {
     let decision = personal::text(decision, 2..=MAX_WORDS, ("销号意见", "the decision"), &["input", "decision"])?;
     let held = HeldCase::take(acting, on).await?;
     held.permit(acting, Act::Close)?;
@@ -410,7 +410,7 @@ pub async fn close(acting: &Acting<'_>, on: On, decision: &str) -> Result<Done> 
 /// Reopens a closed case after a relapse (反弹), with a new due date.
 ///
 /// Notifies the lead unit and the resolver at once.
-pub async fn reopen(acting: &Acting<'_>, on: On, reason: &str, due_on: NaiveDate) -> Result<Done> {
+pub async fn reopen(acting: &Acting<'_>, on: CaseTarget, reason: &str, due_on: NaiveDate) -> Result<Done> {
     let reason = personal::text(reason, 2..=MAX_WORDS, ("反弹情况", "the relapse"), &["input", "reason"])?;
     if due_on < acting.today() || due_on > calendar::plus_days(acting.today(), calendar::TEN_YEARS) {
         let (zh, en) =
@@ -446,7 +446,7 @@ impl HeldCase {
     /// Begins a transaction, locks the case and reads it.
     ///
     /// A case that the caller may not see is reported like one that does not exist.
-    async fn take(acting: &Acting<'_>, on: On) -> Result<Self> {
+    async fn take(acting: &Acting<'_>, on: CaseTarget) -> Result<Self> {
         const AROUND: &str = "SELECT r.level, u.unit_id FROM inspection_round r \
             LEFT JOIN case_unit u ON u.case_id = $1 WHERE r.id = $2";
         let unknown = || fault::unknown(Thing::Case, &["input", "caseId"]);

@@ -195,7 +195,7 @@ async fn extend(db: &Transaction, held: &HeldAssignment, until: NaiveDate, now: 
             ..Default::default()
         };
         assignment::Entity::update(row).exec(db).await?;
-        settle(db, held.measure.id, now).await
+        update_deadline(db, held.measure.id, now).await
     };
     kept::around(db, &[held.measure.problem_id], Box::pin(moved)).await
 }
@@ -221,7 +221,7 @@ pub(crate) async fn move_plan(
             ..Default::default()
         };
         measure::Entity::update(row).exec(db).await?;
-        settle(db, measure.id, now).await
+        update_deadline(db, measure.id, now).await
     };
     kept::around(db, &[measure.problem_id], Box::pin(moved)).await
 }
@@ -241,7 +241,7 @@ pub(crate) async fn follow_plan(db: &Transaction, measure: &measure::Model, plan
 
 /// Sets the deadline of a measure to the latest of its answers', in its row and in the lists of all regions that it
 /// concerns; without answers, to that of the plan.
-pub(crate) async fn settle(db: &Transaction, measure: i64, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn update_deadline(db: &Transaction, measure: i64, now: DateTime<Utc>) -> Result<()> {
     const LATEST: &str = "UPDATE measure SET version = version + 1, updated_at = $2, \
         due_on = coalesce((SELECT max(a.due_on) FROM assignment a WHERE a.measure_id = $1), plan_due_on), \
         due_by = coalesce((SELECT max(a.due_by) FROM assignment a WHERE a.measure_id = $1), plan_due_by) \

@@ -218,7 +218,9 @@ pub async fn acknowledge(acting: &Acting<'_>, target: Target) -> Result<()> {
                 // On the heap: the acts are large, and so is what calls them.
                 Box::pin(assigning::accept(&acting, on)).await.map(|done| done.key)
             }
-            Item::Case(key) => Box::pin(case::accept(&acting, case::On { case: Some(key), version: None })).await,
+            Item::Case(key) => {
+                Box::pin(case::accept(&acting, case::CaseTarget { case: Some(key), version: None })).await
+            }
         };
         match accepted {
             // Someone else was faster. That the mail was read remains to be recorded.

@@ -9,7 +9,7 @@ use crate::people::policy::{Principal, Reach};
 use crate::rule::ics::Deadline;
 
 /// The most deadlines of a calendar; the earliest are kept.
-const MOST: usize = 1_000;
+const MAX_DEADLINES: usize = 1_000;
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -51,7 +51,7 @@ pub async fn find(db: &DatabaseConnection, principal: &Principal) -> Result<Vec<
          '/cases/case_' || c.id FROM inspection_case c JOIN region g ON g.id = c.region_id \
          JOIN inspection_round r ON r.id = c.round_id \
          WHERE {of_cases} AND c.state IN ('HANDED_OVER', 'IN_PROGRESS', 'PARTLY_RESOLVED') \
-         ORDER BY 3, 1 LIMIT {MOST}"
+         ORDER BY 3, 1 LIMIT {MAX_DEADLINES}"
     );
     let rows = Row::find_by_statement(sql.statement(text)).all(db).await?;
     let deadline = |row: Row| Deadline {

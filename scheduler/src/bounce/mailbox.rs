@@ -13,7 +13,7 @@ use super::{MAX_BYTES, read_bounce};
 use crate::context::Context;
 
 /// The most messages of one run.
-const MOST: usize = 500;
+const MAX_MESSAGES: usize = 500;
 
 /// What a run has read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ async fn names(new: &Path) -> Result<Vec<OsString>> {
     let cannot = |error| failed(new, error);
     let mut entries = fs::read_dir(new).await.map_err(cannot)?;
     let mut names = Vec::new();
-    while names.len() < MOST
+    while names.len() < MAX_MESSAGES
         && let Some(entry) = entries.next_entry().await.map_err(cannot)?
     {
         let name = entry.file_name();

@@ -9,7 +9,7 @@ use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 use crate::mail::status::Status;
 
 /// The most parts and recipients of a notification, and the most Message-IDs, that are looked at.
-const MOST: usize = 50;
+const MAX_PARTS: usize = 50;
 
 /// What servers say that give no code when there is no such mailbox, in lower case.
 const NO_MAILBOX: &[&str] = &[
@@ -54,11 +54,11 @@ pub(super) fn read(message: &[u8]) -> Option<Bounce> {
             message_ids.extend(values.as_text_list().into_iter().flatten().map(ToString::to_string));
         }
     }
-    message_ids.truncate(MOST);
+    message_ids.truncate(MAX_PARTS);
     if failures.is_empty() {
         return None;
     }
-    let failures = failures.into_iter().take(MOST).map(|failure| Undelivered {
+    let failures = failures.into_iter().take(MAX_PARTS).map(|failure| Undelivered {
         is_hard: failure.is_hard(),
         detail: failure.said(),
         addresses: failure.addresses,
@@ -148,7 +148,7 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
             && [b"".as_slice(), b"--"].contains(&rest)
         {
             parts.extend(begun.map(|begun| &body[begun..at]));
-            begun = (parts.len() < MOST && rest.is_empty()).then_some(at + line.len());
+            begun = (parts.len() < MAX_PARTS && rest.is_empty()).then_some(at + line.len());
             if begun.is_none() {
                 return parts;
             }
@@ -172,7 +172,7 @@ fn groups(mut fields: &[u8]) -> impl Iterator<Item = &[u8]> {
         }
         None
     })
-    .take(MOST)
+    .take(MAX_PARTS)
 }
 
 #[cfg(test)]
@@ -260,7 +260,7 @@ mod tests {
         let whole = notification(fields, &original);
         assert_eq!(read(&whole.as_bytes()[..whole.len() / 2]).unwrap().message_ids, ["1@x"]);
         let many = notification(&format!("{fields}\r\n").repeat(10_000), &original);
-        assert!(read(many.as_bytes()).unwrap().failures.len() <= MOST);
+        assert!(read(many.as_bytes()).unwrap().failures.len() <= MAX_PARTS);
     }
 
     proptest! {

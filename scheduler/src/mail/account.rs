@@ -22,7 +22,7 @@ use workbook::FormOf;
 use super::{Attached, Reading, Source, Unwritten, digest};
 
 /// The most rows of a ranking, and the most units that are named because they have not accounted.
-const MOST: usize = 60;
+const MAX_LINES: usize = 60;
 /// The media type of `.xlsx` files.
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -201,7 +201,7 @@ async fn part(
     let mut late: Vec<&Account> = accounts.iter().filter(|account| account.accounted < account.owed).collect();
     late.sort_by_key(|account| (account.accounted > 0, Reverse(account.owed - account.accounted), account.unit_id));
     let missing_count = late.len();
-    late.truncate(MOST);
+    late.truncate(MAX_LINES);
     let below = of.filter(|region| !matches!(region.level, Level::County | Level::Township));
     let mut groups: HashMap<i64, Vec<&Account>> = HashMap::new();
     for account in accounts.iter().filter(|account| account.owed > 0) {
@@ -222,8 +222,8 @@ async fn part(
         let share = |figures: &Figures| figures.share.unwrap_or_default();
         share(b).total_cmp(&share(a)).then(b.owed.cmp(&a.owed)).then(one.cmp(other))
     });
-    let more = ranking.len().saturating_sub(MOST);
-    ranking.truncate(MOST);
+    let more = ranking.len().saturating_sub(MAX_LINES);
+    ranking.truncate(MAX_LINES);
     let mut named = keys(&late);
     if below.is_none() {
         named.extend(ranking.iter().map(|(key, _)| *key));

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{Reading, Source, days_left};
 
 /// The most items of a mail that are listed; of the others only the number is given. Each section lists some.
-const MOST: usize = 100;
+const MAX_ITEMS: usize = 100;
 /// The fewest items that a section lists, where it has so many.
 const LEAST: usize = 20;
 /// The most units that one item names.
@@ -231,7 +231,7 @@ fn sections(source: &Source<'_>, rows: Vec<(Place, Row)>) -> Option<Value> {
         found.entry(place).or_default().push(row);
     }
     let first = found.values().next()?.first()?.clone();
-    let listed = (MOST / found.len()).max(LEAST);
+    let listed = (MAX_ITEMS / found.len()).max(LEAST);
     let sections = found.into_iter().map(|((was_overdue, relation, quarter), mut rows)| {
         let count = rows.len();
         rows.truncate(listed);

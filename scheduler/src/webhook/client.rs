@@ -18,8 +18,8 @@ use super::shape::Posting;
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 /// The most bytes of an answer that are read, and that are kept.
-const MOST_READ: usize = 4_096;
-const MOST_KEPT: usize = 1_024;
+const MAX_READ_BYTES: usize = 4_096;
+const MAX_KEPT_BYTES: usize = 1_024;
 
 /// The HTTP clients of an installation. Each is built when it is first used: that fails on a machine without
 /// certificates of authorities, where everything else can run.
@@ -94,9 +94,9 @@ impl Client {
 /// Reads the beginning of an answer.
 async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut read = Vec::new();
-    while read.len() < MOST_READ {
+    while read.len() < MAX_READ_BYTES {
         let Some(chunk) = response.chunk().await? else { break };
-        read.extend_from_slice(&chunk[..chunk.len().min(MOST_READ - read.len())]);
+        read.extend_from_slice(&chunk[..chunk.len().min(MAX_READ_BYTES - read.len())]);
     }
     Ok(read)
 }
@@ -126,7 +126,7 @@ fn masked(receiver: &webhook::Model, answer: &[u8]) -> String {
         text = text.replace(secret, "***");
     }
     let text = masked_numbers(&text);
-    text[..text.floor_char_boundary(MOST_KEPT)].to_owned()
+    text[..text.floor_char_boundary(MAX_KEPT_BYTES)].to_owned()
 }
 
 /// Returns what went wrong with a connection, without the address, which may contain a key.

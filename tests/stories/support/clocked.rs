@@ -52,19 +52,19 @@ impl World {
     pub(crate) fn serve_under_clock_demanding(&self, local: &str, roles: &[Role]) -> (Server, StoryClock) {
         let clock = StoryClock::at(DateTime::UNIX_EPOCH);
         clock.set(local);
-        let policy = Options { second_factor_roles: roles.to_vec(), idle: Some(TimeDelta::hours(2)), ..policy() };
-        (self.serve_policy(&clock, policy, free_port()), clock)
+        let options = Options { second_factor_roles: roles.to_vec(), idle: Some(TimeDelta::hours(2)), ..options() };
+        (self.serve_with_options(&clock, options, free_port()), clock)
     }
 
     /// Starts the API server with an existing clock. `oidc` receives the server's address and returns the settings of
     /// an identity provider, if any.
     pub(crate) fn serve_by_clock(&self, clock: &StoryClock, oidc: impl FnOnce(&str) -> Option<Oidc>) -> Server {
         let port = free_port();
-        let policy = Options { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..policy() };
-        self.serve_policy(clock, policy, port)
+        let options = Options { oidc: oidc(&format!("http://127.0.0.1:{port}")).map(Arc::new), ..options() };
+        self.serve_with_options(clock, options, port)
     }
 
-    fn serve_policy(&self, clock: &StoryClock, policy: Options, port: u16) -> Server {
+    fn serve_with_options(&self, clock: &StoryClock, options: Options, port: u16) -> Server {
         let (url, told, shown) = (self.url.clone(), clock.clone(), clock.clone());
         let folder = self.dir.path().join("evidence").to_string_lossy().into_owned();
         let (sender, receiver) = mpsc::channel::<ServerHandle>();
@@ -80,7 +80,7 @@ impl World {
                             imports: workbook::Imports::new(db.clone(), chrono_tz::Asia::Shanghai, 30, clock),
                             db,
                             readers: 2,
-                            replicas: Vec::new(),
+                            standbys: Vec::new(),
                             sent: |_, _| {},
                             storage: ledger::file::storage::Storage::open(&format!("file:{folder}")).unwrap(),
                             public_url: format!("http://127.0.0.1:{port}"),
@@ -104,7 +104,7 @@ impl World {
                             },
                             link_key: ledger::record::link_key::LinkKey::new("story"),
                         };
-                        let api = api::Api::new(services, policy, Arc::new(|| Box::pin(async { Ok(Vec::new()) })));
+                        let api = api::Api::new(services, options, Arc::new(|| Box::pin(async { Ok(Vec::new()) })));
                         let routes = api.routes();
                         let options = desk::Options {
                             public_url: format!("http://127.0.0.1:{port}"),
@@ -132,7 +132,7 @@ impl World {
     }
 }
 
-fn policy() -> Options {
+fn options() -> Options {
     Options {
         limits: Limits {
             body: 1 << 20,

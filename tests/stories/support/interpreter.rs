@@ -136,12 +136,12 @@ struct Interpreter<'a> {
 }
 
 /// The fields that are selected under one response key.
-struct Wanted<'d> {
+struct SelectedField<'d> {
     key: &'d str,
     fields: Vec<&'d Field>,
 }
 
-impl<'d> Wanted<'d> {
+impl<'d> SelectedField<'d> {
     fn name(&self) -> &'d str {
         &self.fields[0].name.node
     }
@@ -161,7 +161,7 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Returns the value of an argument; null if it was omitted. No argument distinguishes the two.
-    fn argument(&self, wanted: &Wanted<'_>, name: &str) -> Value {
+    fn argument(&self, wanted: &SelectedField<'_>, name: &str) -> Value {
         let Some(value) = wanted.fields[0].get_argument(name) else { return Value::Null };
         let value = value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.variable(&name))).unwrap();
         value.into_json().unwrap()
@@ -175,7 +175,7 @@ impl<'a> Interpreter<'a> {
         })
     }
 
-    fn collect(&self, noun: &str, set: &'a SelectionSet, wanted: &mut Vec<Wanted<'a>>) {
+    fn collect(&self, noun: &str, set: &'a SelectionSet, wanted: &mut Vec<SelectedField<'a>>) {
         for item in &set.items {
             if !self.is_in(item.node.directives()) {
                 continue;
@@ -185,7 +185,7 @@ impl<'a> Interpreter<'a> {
                     let key = field.node.response_key().node.as_str();
                     match wanted.iter_mut().find(|other| other.key == key) {
                         Some(other) => other.fields.push(&field.node),
-                        None => wanted.push(Wanted { key, fields: vec![&field.node] }),
+                        None => wanted.push(SelectedField { key, fields: vec![&field.node] }),
                     }
                     continue;
                 }
@@ -202,18 +202,19 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Builds an object of a type, computing each selected field with a function.
-    fn object_of(&self, noun: &str, sets: &[&'a SelectionSet], field: impl Fn(&Wanted<'a>) -> Value) -> Value {
+    fn object_of(&self, noun: &str, sets: &[&'a SelectionSet], field: impl Fn(&SelectedField<'a>) -> Value) -> Value {
         let mut wanted = Vec::new();
         for set in sets {
             self.collect(noun, set, &mut wanted);
         }
-        let value = |wanted: &Wanted<'a>| if wanted.name() == "__typename" { json!(noun) } else { field(wanted) };
+        let value =
+            |wanted: &SelectedField<'a>| if wanted.name() == "__typename" { json!(noun) } else { field(wanted) };
         wanted.iter().map(|wanted| (wanted.key.to_owned(), value(wanted))).collect::<Map<_, _>>().into()
     }
 
     // The schema: roots, objects, lists.
 
-    fn root(&self, wanted: &Wanted<'a>) -> Value {
+    fn root(&self, wanted: &SelectedField<'a>) -> Value {
         let of_id = |id: &Value| self.graph.of_id(id.as_str()?);
         let optional = |object: Option<&Object>| object.map_or(Value::Null, |object| self.object(object, wanted));
         let every = |noun| {
@@ -276,7 +277,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    fn object(&self, object: &Object, wanted: &Wanted<'a>) -> Value {
+    fn object(&self, object: &Object, wanted: &SelectedField<'a>) -> Value {
         self.object_of(object.noun, &wanted.below(), |wanted| match object.cell(wanted.name()) {
             Cell::Plain(value) => value.clone(),
             Cell::Part(part) => self.object(part, wanted),
@@ -303,7 +304,7 @@ impl<'a> Interpreter<'a> {
         noun: &str,
         mut rows: Vec<&Object>,
         (field, owner): (&str, i64),
-        wanted: &Wanted<'a>,
+        wanted: &SelectedField<'a>,
     ) -> Value {
         let filter = self.argument(wanted, "filter");
         rows.retain(|row| self.satisfies(row, &filter));
@@ -344,7 +345,7 @@ impl<'a> Interpreter<'a> {
         noun: &str,
         rows: &[&'r Object],
         (list, owner, wishes): (&str, i64, &[Wish]),
-        wanted: &Wanted<'a>,
+        wanted: &SelectedField<'a>,
     ) -> Page<'r> {
         let row_of = |argument: &str| match self.argument(wanted, argument) {
             Value::String(cursor) => {
@@ -372,7 +373,7 @@ impl<'a> Interpreter<'a> {
         Page { rows, has_previous: after.is_some(), has_next }
     }
 
-    fn aggregate(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+    fn aggregate(&self, noun: &str, rows: &[&Object], wanted: &SelectedField<'a>) -> Value {
         self.object_of(&format!("{noun}Aggregate"), &wanted.below(), |wanted| {
             let count = |cell: &str, ones: &[&str]| {
                 rows.iter().filter(|row| row.value(cell).as_str().is_some_and(|value| ones.contains(&value))).count()
@@ -411,7 +412,7 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Adds up the quantities of assignments by label and unit of measure.
-    fn quantities(&self, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+    fn quantities(&self, rows: &[&Object], wanted: &SelectedField<'a>) -> Value {
         let mut totals: BTreeMap<(String, String), Vec<(i64, &Object)>> = BTreeMap::new();
         for row in rows {
             let Cell::Parts(parts) = row.cell("quantities") else { unreachable!("assignments have quantities") };
@@ -440,7 +441,7 @@ impl<'a> Interpreter<'a> {
         totals.iter().map(|total| self.object(total, wanted)).collect()
     }
 
-    fn groups(&self, noun: &str, rows: &[&Object], wanted: &Wanted<'a>) -> Value {
+    fn groups(&self, noun: &str, rows: &[&Object], wanted: &SelectedField<'a>) -> Value {
         let by = list_of(&self.argument(wanted, "by"));
         let mut groups: Vec<(Vec<Key>, Vec<&Object>)> = Vec::new();
         for row in rows {

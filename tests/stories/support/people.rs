@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta};
 use entity::account::Role;
 use entity::{region, unit};
-use ledger::people::account::{self, New, Wanted};
+use ledger::people::account::{self, New, NewSession};
 use ledger::record::audit::By;
 use ledger::record::database;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -58,7 +58,7 @@ pub(crate) async fn employ(db: &DatabaseConnection, posts: &[Post]) -> Vec<Perso
         };
         let transaction = database::begin(db).await.unwrap();
         let made = account::create(&transaction, &By::program(), new, now).await.unwrap();
-        let wanted = Wanted::of(made.id, "故事", now + TimeDelta::days(36_500));
+        let wanted = NewSession::of(made.id, "故事", now + TimeDelta::days(36_500));
         let opened = account::open(&transaction, wanted, now).await.unwrap();
         transaction.commit().await.unwrap();
         people.push(Person { account: made.id, role: *role, bearer: format!("Bearer {}", opened.secret) });

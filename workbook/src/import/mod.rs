@@ -44,7 +44,7 @@ use ledger::rule::wording::shortened;
 
 /// The round and region that a file belongs to, and how to read it.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ImportOptions {
     /// Name of the inspection round (督察轮次); created if it does not exist.
     pub round: String,
     /// Level of the round if it is created; `None` if its name tells it.
@@ -70,7 +70,7 @@ pub struct Import<'a> {
     /// Sheets of the file.
     pub sheets: &'a [Sheet],
     /// The round and region that the file belongs to, and how to read it.
-    pub answer: &'a Answer,
+    pub options: &'a ImportOptions,
     /// The account or program that imports.
     pub by: &'a By,
     /// Time of the import.
@@ -174,15 +174,15 @@ impl Summary {
 /// the file contains no ledger, if a region is retired or the issuer is not above the answering region, or if the
 /// account may not keep the ledger of the answering region.
 pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Report> {
-    let answer = import.answer;
-    let known = remember::load(db, answer).await?;
-    let answering = region::Entity::find().filter(region::Column::Code.eq(&answer.region)).one(db).await?;
+    let options = import.options;
+    let known = remember::load(db, options).await?;
+    let answering = region::Entity::find().filter(region::Column::Code.eq(&options.region)).one(db).await?;
     let working = WorkingDays::read(db, answering.map(|region| region.id)).await?;
     let manner = Manner {
         mapping: &known.mapping,
         remembered: &known.columns,
         working: &|day| working.contains(day),
-        takes_proposals: answer.takes_proposals,
+        takes_proposals: options.takes_proposals,
     };
     let mut reads: Vec<Read> = Vec::new();
     for sheet in import.sheets {
@@ -203,7 +203,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let of_cases = lists.iter().map(|(sheet, layout, _)| reading::described(sheet, layout, None));
     let sheets: Vec<SheetReading> = sheets.into_iter().chain(of_cases).collect();
     let found = sheets.first().map_or(Kind::Ledger, |sheet| sheet.kind);
-    let kind = answer.mapping.kind.unwrap_or(found);
+    let kind = options.mapping.kind.unwrap_or(found);
     if (kind == Kind::Cases) != (found == Kind::Cases) {
         let (wanted, found) = (kind.label(), found.label());
         return Err(refused(
@@ -221,8 +221,8 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     faults.extend(repeated_across_sheets(import.sheets, &reads));
     let days = days(&reads, calendar::local_day(import.now, import.zone), &mut faults);
     let transaction = database::begin(db).await?;
-    let (region, issuer) = regions(&transaction, answer).await?;
-    let (round, new_round) = round(&transaction, answer, &issuer).await?;
+    let (region, issuer) = regions(&transaction, options).await?;
+    let (round, new_round) = round(&transaction, options, &issuer).await?;
     allowed(import.by, round.level, (&region, &issuer))?;
     let new_level = new_round.then_some(round.level);
     let mut writer = Writer {
@@ -247,7 +247,7 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
     let questions = questions.into_vec();
     remark(&mut summary, &reads);
     if let Some(level) = new_level {
-        summary.remarks.push(opened(answer, level));
+        summary.remarks.push(opened(options, level));
     }
     summary.remarks.extend(import.sheets.iter().flat_map(|sheet| sheet.hidden.iter().cloned()));
     let has_open = questions.iter().any(Question::is_open);
@@ -256,12 +256,12 @@ pub async fn import(db: &DatabaseConnection, import: &Import<'_>) -> Result<Repo
         faults.sort_by(|a, b| (&a.sheet, a.row, &a.column).cmp(&(&b.sheet, b.row, &b.column)));
         transaction.rollback().await?;
         Outcome::Rejected
-    } else if answer.dry_run {
+    } else if options.dry_run {
         transaction.rollback().await?;
         Outcome::Rehearsed
     } else {
         let by = (import.by, import.now);
-        remember::store(&transaction, issuer.id, &answer.round, &sheets, &answer.mapping, &questions, by).await?;
+        remember::store(&transaction, issuer.id, &options.round, &sheets, &options.mapping, &questions, by).await?;
         if !reads.is_empty() {
             let form = form_of(import.sheets, &reads);
             remember::store_form(&transaction, place, form.as_ref(), import.now).await?;
@@ -320,9 +320,9 @@ fn no_ledger(sheets: &[Sheet]) -> ledger::Error {
 }
 
 /// Returns the answering and the issuing region, created if they are in the built-in list.
-async fn regions(db: &Transaction, answer: &Answer) -> Result<(region::Model, region::Model)> {
-    let region = ledger::region::ensure(db, &answer.region, &["region"]).await?;
-    let issuer = match &answer.issued_by {
+async fn regions(db: &Transaction, options: &ImportOptions) -> Result<(region::Model, region::Model)> {
+    let region = ledger::region::ensure(db, &options.region, &["region"]).await?;
+    let issuer = match &options.issued_by {
         Some(code) => ledger::region::ensure(db, code, &["issuedBy"]).await?,
         None => region.clone(),
     };
@@ -482,20 +482,20 @@ fn level_name(level: RoundLevel) -> (&'static str, &'static str) {
 }
 
 /// Returns the remark on a new round: its level, whether its name tells it, and the office that closes what it found.
-fn opened(answer: &Answer, level: RoundLevel) -> Bilingual {
+fn opened(options: &ImportOptions, level: RoundLevel) -> Bilingual {
     let (office, english_office) = match level {
         RoundLevel::Central | RoundLevel::RegionalBureau | RoundLevel::Province => ("区整改办", "regional office"),
         RoundLevel::Prefecture => ("市整改办", "city office"),
         RoundLevel::County => ("县整改办", "county office"),
     };
-    let (told, english_told) = match answer.level {
+    let (told, english_told) = match options.level {
         Some(_) => ("", ""),
         None => (
             "；级别按名称判断，如不符，请用 level（--level）指明，或修改督察轮次",
             "; the level is told from the name: if it is wrong, give `level` (--level), or edit the round",
         ),
     };
-    let (name, (zh, en)) = (answer.round.trim(), level_name(level));
+    let (name, (zh, en)) = (options.round.trim(), level_name(level));
     Bilingual::new(
         format!("新建督察轮次“{name}”：{zh}，由{office}销号{told}"),
         format!("new inspection round “{name}”: level {en}, closed by the {english_office}{english_told}"),
@@ -540,20 +540,24 @@ fn level_of(name: &str, issuer: &region::Model) -> RoundLevel {
 
 /// Returns the round of an import, and whether it was created. The kind of a new round is derived from its name, and so
 /// is its level where none is given; see [`level_of`].
-async fn round(db: &Transaction, answer: &Answer, issuer: &region::Model) -> Result<(inspection_round::Model, bool)> {
-    let given = answer.round.trim();
-    let name = faults::line(&answer.round, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
+async fn round(
+    db: &Transaction,
+    options: &ImportOptions,
+    issuer: &region::Model,
+) -> Result<(inspection_round::Model, bool)> {
+    let given = options.round.trim();
+    let name = faults::line(&options.round, 1..=200, ("督察轮次名称", "the round's name"), &["round"])?;
     // Older rounds were stored before names were cleaned, so look up the given name as well.
     for known in [name.as_str(), given] {
         let found = inspection_round::Entity::find().filter(inspection_round::Column::Name.eq(known)).one(db).await?;
         if let Some(round) = found {
-            if answer.level.is_some_and(|level| level != round.level) {
+            if options.level.is_some_and(|level| level != round.level) {
                 return Err(other_level(&round.name, round.level));
             }
             return Ok((round, false));
         }
     }
-    let level = answer.level.unwrap_or_else(|| level_of(&name, issuer));
+    let level = options.level.unwrap_or_else(|| level_of(&name, issuer));
     let kind = if name.contains("回头看") {
         RoundKind::LookBack
     } else if name.contains("专项") {

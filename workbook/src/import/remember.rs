@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde_json::json;
 
-use super::Answer;
+use super::ImportOptions;
 use crate::form::Form;
 use crate::layout::{RememberedMeanings, Sureness};
 use crate::mapping::Mapping;
@@ -31,13 +31,13 @@ pub(super) struct Known {
 /// Loads what was decided about earlier files of an issuer. Decisions about deadlines and texts hold for their round;
 /// what is given for this file goes before them. Columns that may mean several things are read as in the last file of
 /// the same region and round with the same headings, because other values must not change what they mean.
-pub(super) async fn load(db: &DatabaseConnection, answer: &Answer) -> Result<Known> {
+pub(super) async fn load(db: &DatabaseConnection, options: &ImportOptions) -> Result<Known> {
     let mut known = Known { mapping: Mapping::default(), columns: HashMap::new() };
-    if let Some(form) = last_form(db, &answer.round, &answer.region).await? {
+    if let Some(form) = last_form(db, &options.round, &options.region).await? {
         let meanings = form.meanings().map(|(key, field)| (key.to_owned(), Some(field)));
         known.columns.entry(form.row_of_headings()).or_default().extend(meanings);
     }
-    let (round, issuer) = (&answer.round, answer.issued_by.as_ref().unwrap_or(&answer.region));
+    let (round, issuer) = (&options.round, options.issued_by.as_ref().unwrap_or(&options.region));
     let issuer = region::Entity::find().filter(region::Column::Code.eq(issuer)).one(db).await?;
     let decisions = match issuer {
         Some(issuer) => {
@@ -61,7 +61,7 @@ pub(super) async fn load(db: &DatabaseConnection, answer: &Answer) -> Result<Kno
             _ => {}
         }
     }
-    known.mapping.add(&answer.mapping);
+    known.mapping.add(&options.mapping);
     Ok(known)
 }
 

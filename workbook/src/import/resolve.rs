@@ -334,8 +334,8 @@ impl Writer<'_> {
         (zh, en): (&str, &str),
         proposal: &str,
     ) -> Question {
-        let answer = self.import.answer;
-        let creates = answer.create_units && matches!(topic, Topic::Units | Topic::NewUnits);
+        let options = self.import.options;
+        let creates = options.create_units && matches!(topic, Topic::Units | Topic::NewUnits);
         Question {
             topic,
             sheet: place.sheet.name.clone(),
@@ -347,7 +347,7 @@ impl Writer<'_> {
             choices: Vec::new(),
             samples: Vec::new(),
             rows: 1,
-            is_taken: answer.takes_proposals || creates,
+            is_taken: options.takes_proposals || creates,
         }
     }
 

@@ -131,7 +131,7 @@ impl Writer<'_> {
             domains.extend(read.domains.iter().map(|domain| (identity.clone(), domain.clone())));
             let stated = read.rating.as_ref().map(|(_, stated)| *stated);
             let from = self.grace_from(*as_of);
-            let deadline = Columns::of(read.deadline.as_ref(), from, self.import.answer.grace_days);
+            let deadline = Columns::of(read.deadline.as_ref(), from, self.import.options.grace_days);
             new.push(problem::ActiveModel {
                 round_id: Set(self.round.id),
                 region_id: Set(self.issuer.id),
@@ -283,7 +283,7 @@ impl Writer<'_> {
                 let position = positions.entry(problem.id).or_default();
                 *position += 1;
                 let from = self.grace_from(row.as_of);
-                let deadline = Columns::of(Some(&read.deadline), from, self.import.answer.grace_days);
+                let deadline = Columns::of(Some(&read.deadline), from, self.import.options.grace_days);
                 let task = read.task.as_ref().and_then(|task| tasks.get(&(problem.id, task.identity())).copied());
                 let (hidden, full): (Vec<_>, Vec<_>) = read.leaders.iter().partition(|(_, name)| is_masked(name));
                 masked += hidden.len();

@@ -14,7 +14,7 @@ use crate::context::is_safe;
 /// How long one request to a provider may take, from the name lookup to the last byte of the response.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most bytes of a response.
-const MOST: u64 = 1 << 20;
+const MAX_RESPONSE_BYTES: u64 = 1 << 20;
 
 /// Why a request to a provider got no usable response.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub(crate) fn call(agent: &Agent, request: HttpRequest) -> Result<HttpResponse, 
     } else {
         agent.run(openidconnect::http::Request::from_parts(parts, body))?
     };
-    let body = answer.body_mut().with_config().limit(MOST).read_to_vec()?;
+    let body = answer.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_vec()?;
     let mut response = openidconnect::http::Response::builder().status(answer.status());
     if let Some(kind) = answer.headers().get("content-type") {
         response = response.header("content-type", kind);

@@ -107,7 +107,7 @@ pub async fn measures(acting: &Acting<'_>, from: Option<i64>, version: i32, into
         .add(audit_entry::Column::AssignmentId.is_null());
     let history = audit::history(&transaction, of_gone).await?;
     repoint(&transaction, OF_MEASURE, gone.id, stays.id).await?;
-    extension::settle(&transaction, stays.id, acting.now).await?;
+    extension::update_deadline(&transaction, stays.id, acting.now).await?;
     grow(&transaction, acting, &stays).await?;
     let regions = concern::leave_measure(&transaction, gone.id).await?;
     change::note_removed(&transaction, &format!("measure_{}", gone.id), &regions, acting.now).await?;

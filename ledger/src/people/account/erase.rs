@@ -37,7 +37,7 @@ const KINDS: &[&str] = &[
 /// The name of an erased account, followed by its key.
 const ERASED: &str = "已注销用户";
 /// The maximum number of rows of each kind in an export; the newest are included.
-const MOST: u64 = 10_000;
+const MAX_ROWS: u64 = 10_000;
 
 /// Exports the personal data of an account as JSON: the account, sessions and tokens, delegations, identities, mails
 /// and audit.
@@ -55,7 +55,7 @@ pub async fn export(acting: &Acting<'_>, account: i64) -> Result<Value> {
     let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account)).all(acting.db).await?;
     let views = saved_view::Entity::find().filter(saved_view::Column::AccountId.eq(account)).all(acting.db).await?;
     let mails = latest(mail::Entity::find().filter(mail::Column::Recipient.eq(found.email.as_str())), mail::Column::Id);
-    let noted = crate::record::audit::of_chain(acting.db, &format!("account_{account}"), MOST).await?;
+    let noted = crate::record::audit::of_chain(acting.db, &format!("account_{account}"), MAX_ROWS).await?;
     let copy = json!({
         "account": {
             "id": format!("account_{account}"), "name": found.name, "email": found.email, "phone": found.phone,
@@ -89,7 +89,7 @@ pub async fn export(acting: &Acting<'_>, account: i64) -> Result<Value> {
 }
 
 fn latest<E: EntityTrait>(query: sea_orm::Select<E>, by: E::Column) -> sea_orm::Select<E> {
-    sea_orm::QuerySelect::limit(query.order_by_desc(by), MOST)
+    sea_orm::QuerySelect::limit(query.order_by_desc(by), MAX_ROWS)
 }
 
 async fn note_given(acting: &Acting<'_>, account: i64) -> Result<()> {

@@ -24,4 +24,4 @@ pub use password::Hashed;
 pub(crate) use proof::prove;
 pub(crate) use row::{hold, note, of_account};
 pub(crate) use secret::digest;
-pub use session::{Opened, SESSION, Wanted, authenticate, open};
+pub use session::{NewSession, Opened, SESSION, authenticate, open};

@@ -47,7 +47,7 @@ pub struct Opened {
 
 /// A session or token to open.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct NewSession {
     /// The account whose rights it has.
     pub account: i64,
     /// The account that acts, if it is a delegate.
@@ -68,7 +68,7 @@ pub struct Wanted {
     pub expires_at: DateTime<Utc>,
 }
 
-impl Wanted {
+impl NewSession {
     /// Returns a session of an account that has signed in.
     pub fn of(account: i64, name: &str, expires_at: DateTime<Utc>) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Wanted {
 }
 
 /// Opens a session or creates a token.
-pub async fn open(db: &Transaction, wanted: Wanted, now: DateTime<Utc>) -> Result<Opened> {
+pub async fn open(db: &Transaction, wanted: NewSession, now: DateTime<Utc>) -> Result<Opened> {
     let random = random::hexadecimal()?;
     let prefix = match wanted.kind {
         SessionKind::Token if wanted.is_calendar => "rcc",
@@ -138,7 +138,7 @@ pub async fn make_token(
     let transaction = database::begin(acting.db).await?;
     hold(&transaction, account).await?;
     let until = acting.now + TimeDelta::days(days);
-    let wanted = Wanted { kind: SessionKind::Token, is_read_only, ..Wanted::of(account, &name, until) };
+    let wanted = NewSession { kind: SessionKind::Token, is_read_only, ..NewSession::of(account, &name, until) };
     let opened = open(&transaction, wanted, acting.now).await?;
     let after =
         json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at, "isReadOnly": is_read_only });
@@ -177,11 +177,11 @@ pub async fn make_calendar(acting: &Acting<'_>, days: i64) -> Result<Opened> {
         Condition::all().add(session::Column::AccountId.eq(account)).add(session::Column::IsCalendar.eq(true));
     end(&transaction, earlier, acting.now).await?;
     let until = acting.now + TimeDelta::days(days);
-    let wanted = Wanted {
+    let wanted = NewSession {
         kind: SessionKind::Token,
         is_read_only: true,
         is_calendar: true,
-        ..Wanted::of(account, "日历订阅", until)
+        ..NewSession::of(account, "日历订阅", until)
     };
     let opened = open(&transaction, wanted, acting.now).await?;
     let after = json!({ "session": opened.session.id, "expiresAt": opened.session.expires_at });

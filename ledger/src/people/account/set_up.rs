@@ -12,7 +12,7 @@ use super::keep::{New, any, create};
 use super::password::Hashed;
 use super::secret::digest;
 use super::security_log::log_failed_set_up;
-use super::session::{Opened, SESSION, Wanted};
+use super::session::{NewSession, Opened, SESSION};
 use super::sign_in;
 use crate::fault::{Fault, FaultCode};
 use crate::record::database;
@@ -101,7 +101,7 @@ pub async fn create_first(acting: &Acting<'_>, first: First) -> Result<Opened> {
         is_demo: false,
     };
     let made = create(&transaction, acting.by, new, acting.now).await?;
-    let wanted = Wanted::of(made.id, "初始化", acting.now + SESSION);
+    let wanted = NewSession::of(made.id, "初始化", acting.now + SESSION);
     let opened = sign_in::begin(&transaction, acting, wanted, json!({ "means": "SET_UP" })).await?;
     transaction.commit().await?;
     Ok(opened)

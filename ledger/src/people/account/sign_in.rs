@@ -14,7 +14,7 @@ use super::password;
 use super::row::{get, hold, is_usable, note, of_account};
 use super::second_factor;
 use super::security_log::{log_denied, log_sign_in};
-use super::session::{Opened, SESSION, Wanted, open};
+use super::session::{NewSession, Opened, SESSION, open};
 use crate::fault::{self, Fault, FaultCode, Thing};
 use crate::record::audit::By;
 use crate::record::database;
@@ -36,9 +36,9 @@ pub struct Given<'a> {
 /// Signs in with an address and a password, and opens a session.
 ///
 /// Every failure returns the same error, except that a right password without a code is answered by a request for the
-/// second factor. `demanding` are the roles that are required to have a second factor: until they have one, their
-/// session only serves to set it up.
-pub async fn sign_in(acting: &Acting<'_>, given: Given<'_>, demanding: &[Role]) -> Result<Opened> {
+/// second factor. `second_factor_roles` are the roles that are required to have a second factor: until they have one,
+/// their session only serves to set it up.
+pub async fn sign_in(acting: &Acting<'_>, given: Given<'_>, second_factor_roles: &[Role]) -> Result<Opened> {
     let email = given.email.trim().to_lowercase();
     let found = account::Entity::find().filter(account::Column::Email.eq(email)).one(acting.db).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
@@ -76,10 +76,10 @@ pub async fn sign_in(acting: &Acting<'_>, given: Given<'_>, demanding: &[Role]) 
         };
         means
     } else {
-        is_limited = demanding.contains(&found.role);
+        is_limited = second_factor_roles.contains(&found.role);
         "PASSWORD"
     };
-    let wanted = Wanted { is_limited, ..Wanted::of(found.id, "密码登录", acting.now + SESSION) };
+    let wanted = NewSession { is_limited, ..NewSession::of(found.id, "密码登录", acting.now + SESSION) };
     let opened = begin(&transaction, acting, wanted, json!({ "means": means })).await?;
     transaction.commit().await?;
     Ok(opened)
@@ -88,7 +88,12 @@ pub async fn sign_in(acting: &Acting<'_>, given: Given<'_>, demanding: &[Role]) 
 /// Opens a session of an account whose identity is proven, and records the sign-in in the audit and the security log.
 ///
 /// The caller has locked the account and commits. `said` is the content of the audit entry.
-pub(crate) async fn begin(db: &Transaction, acting: &Acting<'_>, wanted: Wanted, mut said: Value) -> Result<Opened> {
+pub(crate) async fn begin(
+    db: &Transaction,
+    acting: &Acting<'_>,
+    wanted: NewSession,
+    mut said: Value,
+) -> Result<Opened> {
     let account = wanted.account;
     let change = account::ActiveModel {
         id: Set(account),
@@ -151,7 +156,7 @@ pub async fn open_demo(acting: &Acting<'_>, account: Option<i64>) -> Result<Open
     if !found.is_demo || !is_usable(&found, acting) {
         return Err(unknown().into());
     }
-    let wanted = Wanted::of(account, "演示账户一键登录", acting.now + SESSION);
+    let wanted = NewSession::of(account, "演示账户一键登录", acting.now + SESSION);
     let opened = begin(&transaction, acting, wanted, json!({ "means": "DEMO" })).await?;
     transaction.commit().await?;
     Ok(opened)

@@ -69,7 +69,7 @@ pub(super) enum Length {
 
 impl Length {
     /// The longest time in working days; more are an error, as in the project's search for working days.
-    const MOST_WORKING_DAYS: usize = 250;
+    const MAX_WORKING_DAYS: usize = 250;
 
     /// Returns the day on which the time ends if it begins on `from`, or `None` if it is too long.
     ///
@@ -80,8 +80,8 @@ impl Length {
             Self::Days(days) => from.checked_add_days(Days::new(days.into())),
             Self::Months(months) => from.checked_add_months(Months::new(months)),
             Self::WorkingDays(days) => {
-                let count = usize::try_from(days).ok().filter(|days| (1..=Self::MOST_WORKING_DAYS).contains(days))?;
-                let later = from.iter_days().skip(1).take(2 * Self::MOST_WORKING_DAYS);
+                let count = usize::try_from(days).ok().filter(|days| (1..=Self::MAX_WORKING_DAYS).contains(days))?;
+                let later = from.iter_days().skip(1).take(2 * Self::MAX_WORKING_DAYS);
                 later.filter(|day| context.is_working(*day)).nth(count - 1)
             }
         }
@@ -195,7 +195,7 @@ fn within(text: &str) -> Option<Within<'_>> {
 
 /// Reads the length of a time and 内: 30日内, 15个工作日内, 三个月内, 半年内.
 fn length(cursor: &mut Cursor<'_>) -> Option<Length> {
-    const MOST_DAYS: u32 = 3_660;
+    const MAX_DAYS: u32 = 3_660;
     let length = match cursor.any(&["半年", "半个月", "半月"]) {
         Some("半年") => Length::Months(6),
         Some(_) => Length::Days(15),
@@ -225,8 +225,8 @@ fn length(cursor: &mut Cursor<'_>) -> Option<Length> {
     };
     cursor.any(&["之内", "以内", "内"])?;
     let is_sensible = match length {
-        Length::Days(days) | Length::WorkingDays(days) => (1..=MOST_DAYS).contains(&days),
-        Length::Months(months) => (1..=MOST_DAYS / 30).contains(&months),
+        Length::Days(days) | Length::WorkingDays(days) => (1..=MAX_DAYS).contains(&days),
+        Length::Months(months) => (1..=MAX_DAYS / 30).contains(&months),
     };
     is_sensible.then_some(length)
 }

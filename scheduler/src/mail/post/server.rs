@@ -47,7 +47,7 @@ const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=s
 pub(super) struct Address {
     host: String,
     port: u16,
-    encryption: Wanted,
+    encryption: EncryptionKind,
     /// File of the only certificates that are trusted.
     ca: Option<String>,
     login: Option<(String, SecretString)>,
@@ -55,7 +55,7 @@ pub(super) struct Address {
 
 /// How connections are to be encrypted.
 #[derive(Clone, Copy)]
-enum Wanted {
+enum EncryptionKind {
     Never,
     StartTls,
     Implicit,
@@ -117,9 +117,9 @@ impl Address {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(EXPECTED)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let (encryption, port) = match (url.scheme(), encryption.as_deref()) {
-            ("smtp", Some("none")) => (Wanted::Never, 25),
-            ("smtp", Some("starttls")) => (Wanted::StartTls, 587),
-            ("smtps", None) => (Wanted::Implicit, 465),
+            ("smtp", Some("none")) => (EncryptionKind::Never, 25),
+            ("smtp", Some("starttls")) => (EncryptionKind::StartTls, 587),
+            ("smtps", None) => (EncryptionKind::Implicit, 465),
             ("smtp", None) => {
                 return Err(
                     "smtp:// 须写明 tls=starttls 或 tls=none / smtp:// needs tls=starttls or tls=none".to_owned()
@@ -142,9 +142,9 @@ impl Server {
         let Address { host, port, encryption, ca, login } = address;
         let tls = || Tls::to(&host, ca.as_deref());
         let encryption = match encryption {
-            Wanted::Never => Encryption::Never,
-            Wanted::StartTls => Encryption::StartTls(tls()?),
-            Wanted::Implicit => Encryption::Implicit(tls()?),
+            EncryptionKind::Never => Encryption::Never,
+            EncryptionKind::StartTls => Encryption::StartTls(tls()?),
+            EncryptionKind::Implicit => Encryption::Implicit(tls()?),
         };
         Ok(Self {
             host,

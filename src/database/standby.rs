@@ -35,12 +35,12 @@ pub(crate) fn open(settings: &Settings, db: &DatabaseConnection) -> Result<Vec<R
     let wal = Arc::new(PrimaryWal::new(Duration::from_secs(settings.database_read_lag)));
     tokio::spawn(wal.clone().follow(primary.clone()));
     let most = u32::try_from(super::readers(db, settings)).unwrap_or(u32::MAX).max(1);
-    let replicas = servers.into_iter().map(|server| {
-        let (replica, watched) = watched(server, most, password.clone());
+    let standbys = servers.into_iter().map(|server| {
+        let (standby, watched) = watched(server, most, password.clone());
         tokio::spawn(watched.watch(wal.clone(), primary.clone()));
-        replica
+        standby
     });
-    Ok(replicas.collect())
+    Ok(standbys.collect())
 }
 
 /// Makes the pool of a standby, and what watches it.

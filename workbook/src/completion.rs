@@ -5,7 +5,7 @@ use ledger::rule::workflow::{self, Stated};
 
 /// How far a measure is, or all measures of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Completion {
     /// It does not apply (不涉及), or that is proposed.
     NotApplicable,
     /// It is closed (销号).
@@ -20,9 +20,9 @@ pub(crate) enum Standing {
     OnSchedule,
 }
 
-impl Standing {
-    /// Returns the standing of one answer: its status, whether it is completed, its pace as the API spells it, and the
-    /// pace that the last ledger states.
+impl Completion {
+    /// Returns the completion of one answer: its status, whether it is completed, its pace as the API spells it, and
+    /// the pace that the last ledger states.
     pub(crate) fn of(status: Status, is_completed: bool, pace: Option<&str>, stated: Option<StatedPace>) -> Self {
         match status {
             Status::NotApplicable | Status::NotApplicableProposed => Self::NotApplicable,
@@ -36,10 +36,10 @@ impl Standing {
         }
     }
 
-    /// Returns the standing of several together: what does not apply is left out, and the least advanced counts; none
+    /// Returns the completion of several together: what does not apply is left out, and the least advanced counts; none
     /// if there are none.
     pub(crate) fn of_all(all: impl Iterator<Item = Self>) -> Option<Self> {
-        let rank = |standing: &Self| match standing {
+        let rank = |completion: &Self| match completion {
             Self::Behind => 0,
             Self::BehindAndReported => 1,
             Self::OnSchedule => 2,
@@ -128,34 +128,34 @@ mod tests {
 
     #[test]
     fn printed_words_stay_while_they_are_true() {
-        let open = Standing::OnSchedule;
+        let open = Completion::OnSchedule;
         assert_eq!(open.status(Some("正在整改"), "完成情况"), "正在整改");
-        assert_eq!(Standing::Completed.status(Some("正在整改"), "完成情况"), "已完成整改");
-        assert_eq!(Standing::Closed.status(Some("已完成整改"), "完成情况"), "已完成整改");
-        assert_eq!(Standing::Completed.status(Some("已销号"), "完成情况"), "已完成整改");
-        assert_eq!(Standing::Behind.status(Some("达到序时进度"), "完成情况"), "未达序时进度");
-        assert_eq!(Standing::Completed.status(None, "是否完成"), "是");
-        assert_eq!(Standing::Completed.rating(Some("全面完成，长期坚持")), "全面完成，长期坚持");
+        assert_eq!(Completion::Completed.status(Some("正在整改"), "完成情况"), "已完成整改");
+        assert_eq!(Completion::Closed.status(Some("已完成整改"), "完成情况"), "已完成整改");
+        assert_eq!(Completion::Completed.status(Some("已销号"), "完成情况"), "已完成整改");
+        assert_eq!(Completion::Behind.status(Some("达到序时进度"), "完成情况"), "未达序时进度");
+        assert_eq!(Completion::Completed.status(None, "是否完成"), "是");
+        assert_eq!(Completion::Completed.rating(Some("全面完成，长期坚持")), "全面完成，长期坚持");
         assert_eq!(open.rating(Some("基本完成")), "基本完成");
         assert_eq!(open.rating(Some("全面完成")), "序时推进");
-        assert_eq!(Standing::Closed.close_out("未销号", "销号情况"), "已销号");
+        assert_eq!(Completion::Closed.close_out("未销号", "销号情况"), "已销号");
         assert_eq!(open.close_out("已完成销号", "销号情况"), "未销号");
         assert_eq!(open.close_out("", "是否销号"), "");
     }
 
     #[test]
     fn every_word_is_read_as_what_it_says() {
-        use Standing::{Behind, BehindAndReported, Closed, Completed, NotApplicable, OnSchedule};
-        for standing in [NotApplicable, Closed, Completed, Behind, BehindAndReported, OnSchedule] {
+        use Completion::{Behind, BehindAndReported, Closed, Completed, NotApplicable, OnSchedule};
+        for completion in [NotApplicable, Closed, Completed, Behind, BehindAndReported, OnSchedule] {
             for heading in ["完成情况", "是否完成"] {
-                let word = standing.status(None, heading);
+                let word = completion.status(None, heading);
                 let said = workflow::stated_of_measure(&word).unwrap_or_else(|| panic!("{word}"));
-                assert!(standing.is_said_by(said), "{word}");
+                assert!(completion.is_said_by(said), "{word}");
             }
-            let word = standing.rating(None);
-            assert!(standing.is_said_by(workflow::stated(&word).unwrap()), "{word}");
+            let word = completion.rating(None);
+            assert!(completion.is_said_by(workflow::stated(&word).unwrap()), "{word}");
         }
-        assert_eq!(Standing::of_all([Completed, OnSchedule, NotApplicable].into_iter()), Some(OnSchedule));
-        assert_eq!(Standing::of_all([NotApplicable, Closed].into_iter()), Some(Closed));
+        assert_eq!(Completion::of_all([Completed, OnSchedule, NotApplicable].into_iter()), Some(OnSchedule));
+        assert_eq!(Completion::of_all([NotApplicable, Closed].into_iter()), Some(Closed));
     }
 }
