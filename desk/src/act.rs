@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 use minijinja::context;
 use minijinja::value::Serde;
 use serde::Deserialize;
@@ -18,18 +17,16 @@ use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_view
 use crate::schema::{Schema, base};
 use crate::state::Unbuilt;
 use crate::variables::{self, Given};
-use crate::{files, session, sign_in};
+use crate::{files, multipart, session, sign_in};
 
 /// Reads what an act is about, by the global id of the object.
 const ABOUT: &str = include_str!("../shared/about.graphql");
 /// Reads the values of an object with which the forms that change it begin, by its global id.
 const BEGIN: &str = include_str!("../shared/begin.graphql");
-/// The most bytes of all text fields of a form with files.
-const MOST_TEXT: usize = 512 << 10;
 /// The most objects of one form.
-const MOST_AT_ONCE: usize = 50;
+const MAX_AT_ONCE: usize = 50;
 /// The most files of one form.
-const MOST_FILES: usize = 20;
+const MAX_FILES: usize = 20;
 
 /// How the form of a mutation is described in `acts.toml`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
@@ -318,7 +315,7 @@ pub(crate) async fn carry_out_several(
         visit.check_form(&given)?;
         let act = desk.acts.get(&name)?;
         let each = given.iter().filter(|(known, _)| known == "each").map(|(_, value)| value.as_str());
-        let chosen: Vec<&str> = each.take(MOST_AT_ONCE).collect();
+        let chosen: Vec<&str> = each.take(MAX_AT_ONCE).collect();
         let shared: Given = given.iter().filter(|(known, _)| known != "each").cloned().collect();
         let (mut carried_out, mut refused) = (0_usize, Vec::new());
         for one in &chosen {
@@ -457,33 +454,15 @@ async fn take_report(visit: &Visit<'_>, id: &str, mut form: Multipart) -> Result
     let mut given: Given = vec![("on".to_owned(), id.to_owned())];
     let mut is_done = false;
     let (mut kept, mut refused) = (0_usize, Vec::new());
-    let mut size = 0;
     let mut wrongs = None;
-    while let Some(field) = form.next().await {
-        let mut field = field.map_err(|_| Stopped::Foreign)?;
-        let said = field.content_disposition();
-        let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
-        let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
-        if name != "file" {
-            let mut bytes = Vec::new();
-            while let Some(chunk) = field.next().await {
-                let chunk = chunk.map_err(|_| Stopped::Foreign)?;
-                size += chunk.len();
-                if size > MOST_TEXT {
-                    return Err(Stopped::Foreign);
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            given.push((name, String::from_utf8_lossy(&bytes).into_owned()));
-            continue;
-        }
+    while let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? {
         if !is_done && wrongs.is_none() {
             wrongs = write_report(visit, act, &given).await?;
             is_done = wrongs.is_none();
         }
         // A browser sends one empty file if none was chosen.
-        if file.is_empty() || wrongs.is_some() || kept >= MOST_FILES {
-            while field.next().await.is_some_and(|chunk| chunk.is_ok()) {}
+        if file.is_empty() || wrongs.is_some() || kept >= MAX_FILES {
+            multipart::skip(&mut field).await;
             continue;
         }
         match visit.session.keep_evidence(id, &file, &mut field).await {
@@ -491,7 +470,7 @@ async fn take_report(visit: &Visit<'_>, id: &str, mut form: Multipart) -> Result
             Err(refusal) => {
                 let why = visit.words(&refusal.message.zh, &refusal.message.en);
                 refused.push(format!("{file}：{why}"));
-                while field.next().await.is_some_and(|chunk| chunk.is_ok()) {}
+                multipart::skip(&mut field).await;
             }
         }
     }

@@ -3,20 +3,18 @@
 //! remembered of imports; `GET /imports/decisions/mapping.toml` gives it out as a mapping file, and
 //! `POST /imports/decisions` takes such a file over.
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::Multipart;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::export::download;
+use crate::multipart;
 use crate::page::{State, Stopped, Visit, pairs, see_other, stop};
 use crate::session;
 use crate::variables::{self, Given};
 
-/// The most bytes of a text field of the form.
-const MOST_TEXT: usize = 4 << 10;
 /// The most bytes of a mapping file.
-const MOST_MAPPING: usize = 512 << 10;
+const MAX_MAPPING: usize = 512 << 10;
 /// Finds a region by its name or code.
 const REGION: &str = "query($text: String!) { \
     regions(first: 2, filter: {or: [{name: {eq: $text}}, {code: {eq: $text}}]}) { nodes { id } } }";
@@ -57,59 +55,36 @@ impl From<Stopped> for Untaken {
 
 async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken> {
     let mut given: Given = Vec::new();
-    while let Some(field) = form.next().await {
-        let mut field = field.map_err(|_| Stopped::Foreign)?;
-        let said = field.content_disposition();
-        let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
-        let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
-        if name != "file" {
-            let text = bytes_of(&mut field, MOST_TEXT).await?;
-            given.push((name, String::from_utf8_lossy(&text).into_owned()));
-            continue;
-        }
-        visit.check_form(&given)?;
-        if file.is_empty() {
-            return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
-        }
-        let value = |name: &str| variables::first(&given, name).map(|text| text.trim().to_owned());
-        let wanted = |name: &str| value(name).filter(|text| !text.is_empty());
-        let (Some(round), Some(region)) = (wanted("round"), wanted("region")) else {
-            return Err(Untaken::Wrong(
-                visit.words("请填写督察轮次和行政区", "Enter the inspection round and the region"),
-            ));
-        };
-        let place = api::ImportPlace {
-            round,
-            region: region_of(visit, &region).await?,
-            issued_by: match wanted("issuedBy") {
-                Some(region) => Some(region_of(visit, &region).await?),
-                None => None,
-            },
-            level: wanted("level"),
-            as_of: wanted("asOf").and_then(|day| day.parse().ok()),
-            creates_units: value("createsUnits").as_deref() == Some("true"),
-        };
-        return visit.session.keep_import(place, file, &mut field).await.map_err(|refusal| {
-            if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" {
-                Untaken::Wrong(visit.words(&refusal.message.zh, &refusal.message.en))
-            } else {
-                Untaken::Stopped(refusal.into())
-            }
-        });
+    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
+    };
+    visit.check_form(&given)?;
+    if file.is_empty() {
+        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
     }
-    Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")))
-}
-
-/// Reads a field of the form, which has at most so many bytes.
-async fn bytes_of(field: &mut Field, most: usize) -> Result<Vec<u8>, Stopped> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = field.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|_| Stopped::Foreign)?);
-        if bytes.len() > most {
-            return Err(Stopped::Foreign);
+    let value = |name: &str| variables::first(&given, name).map(|text| text.trim().to_owned());
+    let wanted = |name: &str| value(name).filter(|text| !text.is_empty());
+    let (Some(round), Some(region)) = (wanted("round"), wanted("region")) else {
+        return Err(Untaken::Wrong(visit.words("请填写督察轮次和行政区", "Enter the inspection round and the region")));
+    };
+    let place = api::ImportPlace {
+        round,
+        region: region_of(visit, &region).await?,
+        issued_by: match wanted("issuedBy") {
+            Some(region) => Some(region_of(visit, &region).await?),
+            None => None,
+        },
+        level: wanted("level"),
+        as_of: wanted("asOf").and_then(|day| day.parse().ok()),
+        creates_units: value("createsUnits").as_deref() == Some("true"),
+    };
+    visit.session.keep_import(place, file, &mut field).await.map_err(|refusal| {
+        if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" {
+            Untaken::Wrong(visit.words(&refusal.message.zh, &refusal.message.en))
+        } else {
+            Untaken::Stopped(refusal.into())
         }
-    }
-    Ok(bytes)
+    })
 }
 
 /// Returns the id of the region that a person named; the text itself if there is no such region, so that a code of the
@@ -206,38 +181,31 @@ fn to_decisions(desk: &State, said: &str) -> HttpResponse {
 /// Takes over a mapping file, and returns what the next page says.
 async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken> {
     let mut given: Given = Vec::new();
-    while let Some(field) = form.next().await {
-        let mut field = field.map_err(|_| Stopped::Foreign)?;
-        let name = field.name().unwrap_or_default().to_owned();
-        if name != "file" {
-            let text = bytes_of(&mut field, MOST_TEXT).await?;
-            given.push((name, String::from_utf8_lossy(&text).into_owned()));
-            continue;
-        }
-        visit.check_form(&given)?;
-        let bytes = bytes_of(&mut field, MOST_MAPPING).await?;
-        let no_text = || Untaken::Wrong(visit.words("读法文件应是文本文件", "A mapping file is a text file"));
-        let text = api::decoded(&bytes).ok_or_else(no_text)?;
-        let region = variables::first(&given, "region").unwrap_or_default().trim();
-        let mut input = json!({ "regionId": region_of(visit, region).await?, "mapping": text });
-        if let Some(round) = variables::first(&given, "round") {
-            input["roundId"] = json!(round);
-        }
-        let data = visit.ask(TAKE_OVER, Map::from_iter([("input".to_owned(), input)])).await?;
-        let done = &data["takeOverImportDecisions"];
-        if let Some(message) = done["errors"][0]["message"].as_str() {
-            return Err(Untaken::Wrong(message.to_owned()));
-        }
-        let (taken, left_out) = (&done["takenCount"], &done["leftOutCount"]);
-        let mut said =
-            visit.words(&format!("已记下 {taken} 条新的或不同的读法"), &format!("Taken over: {taken} decisions"));
-        if left_out.as_i64().is_some_and(|count| count > 0) {
-            said += &visit.words(
-                &format!("；另有 {left_out} 条是单位的写法，请加为单位的别名"),
-                &format!(". {left_out} about units were left out: add them as aliases of the units"),
-            );
-        }
-        return Ok(said);
+    let Some((_, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
+    };
+    visit.check_form(&given)?;
+    let bytes = multipart::bytes_of(&mut field, MAX_MAPPING).await?;
+    let no_text = || Untaken::Wrong(visit.words("读法文件应是文本文件", "A mapping file is a text file"));
+    let text = api::decoded(&bytes).ok_or_else(no_text)?;
+    let region = variables::first(&given, "region").unwrap_or_default().trim();
+    let mut input = json!({ "regionId": region_of(visit, region).await?, "mapping": text });
+    if let Some(round) = variables::first(&given, "round") {
+        input["roundId"] = json!(round);
     }
-    Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")))
+    let data = visit.ask(TAKE_OVER, Map::from_iter([("input".to_owned(), input)])).await?;
+    let done = &data["takeOverImportDecisions"];
+    if let Some(message) = done["errors"][0]["message"].as_str() {
+        return Err(Untaken::Wrong(message.to_owned()));
+    }
+    let (taken, left_out) = (&done["takenCount"], &done["leftOutCount"]);
+    let mut said =
+        visit.words(&format!("已记下 {taken} 条新的或不同的读法"), &format!("Taken over: {taken} decisions"));
+    if left_out.as_i64().is_some_and(|count| count > 0) {
+        said += &visit.words(
+            &format!("；另有 {left_out} 条是单位的写法，请加为单位的别名"),
+            &format!(". {left_out} about units were left out: add them as aliases of the units"),
+        );
+    }
+    Ok(said)
 }

@@ -19,6 +19,7 @@ mod import;
 mod link;
 mod live;
 mod month;
+mod multipart;
 mod page;
 mod schema;
 mod session;

@@ -3,16 +3,14 @@
 
 use actix_multipart::Multipart;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 
+use crate::multipart;
 use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop};
 use crate::session;
 use crate::variables::{self, Given};
 
-/// The most bytes of a text field of the form.
-const MOST_TEXT: usize = 4 << 10;
 /// The most faults that the next page names.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// `GET /month/form.xlsx?month=2023-04&unit=unit_5`: the form of a unit for a month.
 pub(crate) async fn form(request: HttpRequest, desk: State) -> HttpResponse {
@@ -40,46 +38,31 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: St
 /// Submits the reports of the file. Returns what the next page says, and its address.
 async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(String, String), Stopped> {
     let mut given: Given = Vec::new();
-    while let Some(field) = form.next().await {
-        let mut field = field.map_err(|_| Stopped::Foreign)?;
-        let said = field.content_disposition();
-        let name = said.and_then(|said| said.get_name()).unwrap_or_default().to_owned();
-        let file = said.and_then(|said| said.get_filename()).unwrap_or_default().to_owned();
-        if name != "file" {
-            let mut text = Vec::new();
-            while let Some(chunk) = field.next().await {
-                text.extend_from_slice(&chunk.map_err(|_| Stopped::Foreign)?);
-                if text.len() > MOST_TEXT {
-                    return Err(Stopped::Foreign);
-                }
-            }
-            given.push((name, String::from_utf8_lossy(&text).into_owned()));
-            continue;
-        }
-        visit.check_form(&given)?;
-        let to = back(variables::first(&given, "back"));
-        if file.is_empty() {
-            return Ok((visit.words("请选择文件", "Choose a file"), to));
-        }
-        return match visit.session.report_sheet(file, &mut field).await {
-            Ok(submitted) => Ok((told(visit, &submitted), to)),
-            Err(refusal) if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" => {
-                Ok((visit.words(&refusal.message.zh, &refusal.message.en), to))
-            }
-            Err(refusal) => Err(refusal.into()),
-        };
+    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+        return Err(Stopped::Foreign);
+    };
+    visit.check_form(&given)?;
+    let to = back(variables::first(&given, "back"));
+    if file.is_empty() {
+        return Ok((visit.words("请选择文件", "Choose a file"), to));
     }
-    Err(Stopped::Foreign)
+    match visit.session.report_sheet(file, &mut field).await {
+        Ok(submitted) => Ok((told(visit, &submitted), to)),
+        Err(refusal) if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" => {
+            Ok((visit.words(&refusal.message.zh, &refusal.message.en), to))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
 }
 
 /// Says how many reports were submitted, and what is wrong with the other rows.
 fn told(visit: &Visit<'_>, submitted: &api::Submitted) -> String {
     let taken = submitted.taken;
     let mut said = visit.words(&format!("已填报 {taken} 项"), &format!("Reports submitted: {taken}"));
-    for (row, message) in submitted.wrong.iter().take(MOST_NAMED) {
+    for (row, message) in submitted.wrong.iter().take(MAX_NAMED) {
         said += &visit.words(&format!("；第 {row} 行：{}", message.zh), &format!(". Row {row}: {}", message.en));
     }
-    let more = submitted.wrong.len().saturating_sub(MOST_NAMED);
+    let more = submitted.wrong.len().saturating_sub(MAX_NAMED);
     if more > 0 {
         said += &visit.words(&format!("；另有 {more} 处有误"), &format!(". {more} more are wrong"));
     }
