@@ -502,7 +502,7 @@ pub fn day(given: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fa
 }
 
 /// Refuses the date of a past event if it is after today, or outside the [`YEARS`] to which a ledger may refer.
-pub fn past_day(given: NaiveDate, today: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fault> {
+pub(crate) fn past_day(given: NaiveDate, today: NaiveDate, what: (&str, &str), path: &[&str]) -> Result<(), Fault> {
     if given > today {
         return Err(Fault::invalid(
             format!("{}不能晚于今天", what.0),

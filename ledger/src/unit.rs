@@ -210,7 +210,7 @@ pub async fn find_by_name<C: ConnectionTrait>(db: &C, wanted: &str) -> Result<Mo
 }
 
 /// Replaces the mail addresses of a unit with these, in lower case.
-pub async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String]) -> Result<()> {
+pub(crate) async fn set_addresses(db: &Transaction, unit_id: i64, addresses: &[String]) -> Result<()> {
     let read = |address: &String| normal_address(address, &["addresses"]);
     let addresses: Vec<String> = addresses.iter().map(read).collect::<Result<_, Fault>>()?;
     unit_address::Entity::delete_many().filter(unit_address::Column::UnitId.eq(unit_id)).exec(db).await?;
@@ -258,7 +258,7 @@ pub fn address_in_ascii(address: &str) -> String {
 }
 
 /// Checks whether the name of a mail address is not in ASCII, so that only mail servers with SMTPUTF8 take it.
-pub fn is_international(address: &str) -> bool {
+pub(crate) fn is_international(address: &str) -> bool {
     address.rsplit_once('@').is_some_and(|(name, _)| !name.is_ascii())
 }
 

@@ -17,7 +17,7 @@ use crate::unit::selector_name;
 use crate::work::Acting;
 
 /// The maximum number of responsible parties of a measure.
-pub const MAX_PARTIES: usize = 500;
+const MAX_PARTIES: usize = 500;
 
 /// A unit that the caller names: its key, or `None` if the id that the caller gave is not the id of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use crate::statistics::kept;
 use crate::work::{Acting, MAX_WORDS, in_sight, seen};
 
 /// The maximum number of domains (领域) of a problem.
-pub const MAX_DOMAINS: usize = 20;
+const MAX_DOMAINS: usize = 20;
 
 /// A problem to enter.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use crate::record::database::Transaction;
 use crate::work::{Acting, MAX_WORDS, current, not_withdrawn, seen};
 
 /// The maximum number in a record.
-pub const MAX_AMOUNT: i64 = 1_000_000_000;
+const MAX_AMOUNT: i64 = 1_000_000_000;
 
 /// A number that a report states.
 #[derive(Debug, Clone)]

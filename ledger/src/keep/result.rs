@@ -18,9 +18,9 @@ use crate::record::database::Transaction;
 use crate::work::{Acting, MAX_WORDS, current, not_withdrawn, seen};
 
 /// The maximum number of results in a record.
-pub const MAX_AMOUNT: i32 = 1_000_000;
+const MAX_AMOUNT: i32 = 1_000_000;
 /// The maximum total of fines in a record, in 万元 (10,000 yuan).
-pub const MAX_MONEY: f64 = 1e8;
+const MAX_MONEY: f64 = 1e8;
 
 /// A record of results: a number of results of one kind.
 #[derive(Debug, Clone)]

@@ -342,7 +342,7 @@ impl Principal {
     }
 
     /// Checks whether the caller may do `act` to what a round of this level found, regardless of the row.
-    pub fn may_at(&self, act: Act, level: RoundLevel) -> bool {
+    fn may_at(&self, act: Act, level: RoundLevel) -> bool {
         match &self.reach {
             Reach::Nothing => false,
             Reach::Everything => true,
@@ -377,7 +377,7 @@ impl Principal {
     /// Checks whether the caller may see the network address in an audit entry.
     ///
     /// As with sessions, an account sees the addresses of its own acts, an administrator sees all, and a delegate none.
-    pub fn sees_address_of(&self, entry: &audit_entry::Model) -> bool {
+    pub(crate) fn sees_address_of(&self, entry: &audit_entry::Model) -> bool {
         match &self.reach {
             Reach::Everything => true,
             Reach::Nothing => false,
@@ -401,7 +401,7 @@ impl Principal {
 
     /// Checks whether the caller may import files that a region has issued: the caller's own region or one below it
     /// and, for a regional office, one above it. `path` is the path of the region, as in [`Place::path`].
-    pub fn may_import_of(&self, path: &str) -> bool {
+    pub(crate) fn may_import_of(&self, path: &str) -> bool {
         let is_beside = match &self.reach {
             Reach::Everything => true,
             Reach::Nothing => false,
@@ -435,7 +435,7 @@ impl Principal {
     }
 
     /// Refuses a caller who may not do `act` to what a round of this level found; the fault names the roles that may.
-    pub fn require_at(&self, act: Act, level: RoundLevel) -> Result<(), Fault> {
+    pub(crate) fn require_at(&self, act: Act, level: RoundLevel) -> Result<(), Fault> {
         if self.may_at(act, level) { Ok(()) } else { Err(not_allowed_at(act, level)) }
     }
 
@@ -520,7 +520,7 @@ impl Principal {
 
     /// Checks whether the caller may set the working days of a region and those below it, like the [rules of
     /// reminders](Self::keeps_reminders_of); with `None` for `path`, those of the whole country.
-    pub fn keeps_calendar_of(&self, path: Option<&str>) -> bool {
+    pub(crate) fn keeps_calendar_of(&self, path: Option<&str>) -> bool {
         self.keeps_of_region(Act::KeepCalendar, path)
     }
 

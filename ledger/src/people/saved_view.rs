@@ -12,7 +12,7 @@ use crate::record::database;
 use crate::work::Acting;
 
 /// The most views of one account.
-pub const MAX_VIEWS: u64 = 50;
+const MAX_VIEWS: u64 = 50;
 /// The most bytes of a filter, and of an order.
 const MAX_JSON: usize = 8_192;
 /// The most characters of the columns.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 pub const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
 /// Ten years in days, the furthest that a deadline may be set or moved.
-pub const TEN_YEARS: i64 = 3_660;
+pub(crate) const TEN_YEARS: i64 = 3_660;
 
 /// Returns the local date of a moment.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {

@@ -26,16 +26,16 @@ pub fn next(from: CaseState, step: CaseStep) -> Option<CaseState> {
 }
 
 /// Returns the states that allow a step.
-pub fn open_from(step: CaseStep) -> Vec<CaseState> {
+pub(crate) fn open_from(step: CaseStep) -> Vec<CaseState> {
     <CaseState as sea_orm::Iterable>::iter().filter(|state| next(*state, step).is_some()).collect()
 }
 
 /// The states in which the fields of a case can be corrected.
-pub const EDITABLE: [CaseState; 5] =
+pub(crate) const EDITABLE: [CaseState; 5] =
     [CaseState::HandedOver, CaseState::InProgress, CaseState::PartlyResolved, CaseState::Resolved, CaseState::Accepted];
 
 /// Returns the Chinese name of a channel, as users see it.
-pub fn channel_name(channel: Channel) -> &'static str {
+pub(crate) fn channel_name(channel: Channel) -> &'static str {
     match channel {
         Channel::Letter => "来信",
         Channel::Call => "来电",
@@ -43,7 +43,7 @@ pub fn channel_name(channel: Channel) -> &'static str {
 }
 
 /// Returns the Chinese name of a state, as users see it.
-pub fn state_name(state: CaseState) -> &'static str {
+pub(crate) fn state_name(state: CaseState) -> &'static str {
     match state {
         CaseState::HandedOver => "交办",
         CaseState::InProgress => "办理中",
@@ -55,7 +55,7 @@ pub fn state_name(state: CaseState) -> &'static str {
 }
 
 /// Returns the Chinese name of a kind of pollution, as users see it.
-pub fn pollution_name(kind: Pollution) -> &'static str {
+pub(crate) fn pollution_name(kind: Pollution) -> &'static str {
     match kind {
         Pollution::Water => "水",
         Pollution::Air => "大气",
@@ -69,7 +69,7 @@ pub fn pollution_name(kind: Pollution) -> &'static str {
 }
 
 /// Returns the Chinese name of how soon a case has to be handled, as users see it.
-pub fn handling_name(handling: Handling) -> &'static str {
+pub(crate) fn handling_name(handling: Handling) -> &'static str {
     match handling {
         Handling::Immediate => "立行立改",
         Handling::LongTerm => "长期整改",

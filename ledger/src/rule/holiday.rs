@@ -60,12 +60,12 @@ impl WorkingDays {
     }
 
     /// Returns the last working day up to and including `day`, or `day` itself if the 400 days before it are all off.
-    pub fn last_by(&self, day: NaiveDate) -> NaiveDate {
+    pub(crate) fn last_by(&self, day: NaiveDate) -> NaiveDate {
         (0..=SPAN).map(|before| plus_days(day, -before)).find(|day| self.contains(*day)).unwrap_or(day)
     }
 
     /// Returns the first working day from `day` on, or `day` itself if the 400 days after it are all off.
-    pub fn first_from(&self, day: NaiveDate) -> NaiveDate {
+    pub(crate) fn first_from(&self, day: NaiveDate) -> NaiveDate {
         (0..=SPAN).map(|after| plus_days(day, after)).find(|day| self.contains(*day)).unwrap_or(day)
     }
 

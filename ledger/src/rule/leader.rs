@@ -58,7 +58,7 @@ const BEGINNINGS: &[char] =
     &['市', '县', '区', '省', '州', '盟', '旗', '厅', '局', '党', '政', '副', '总', '国', '自', '各'];
 
 /// Returns the name of a post in Chinese, which is also the heading of its column.
-pub fn post_name(post: Post) -> &'static str {
+pub(crate) fn post_name(post: Post) -> &'static str {
     match post {
         Post::Lead => "牵头领导",
         Post::Case => "包案领导",

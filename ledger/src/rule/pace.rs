@@ -10,14 +10,14 @@ use planner::Sql;
 use crate::rule::calendar::{Quarter, moment, plus_days};
 
 /// The days without a report after which an open assignment with a deadline is stale.
-pub const STALE_DAYS: i64 = 30;
+const STALE_DAYS: i64 = 30;
 /// The days without a report after which an assignment without a date, such as an ongoing one, is stale: a quarter.
-pub const STALE_DAYS_ONGOING: i64 = 92;
+const STALE_DAYS_ONGOING: i64 = 92;
 /// The days before a deadline from which on it is due soon.
-pub const SOON_DAYS: i64 = 30;
+const SOON_DAYS: i64 = 30;
 /// How far the share of the target that is done may differ from the share of time that has elapsed and still be on
 /// schedule: 10 percentage points.
-pub const TOLERANCE: f64 = 0.1;
+const TOLERANCE: f64 = 0.1;
 
 /// How far something has come in relation to its allotted time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

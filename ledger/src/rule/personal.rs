@@ -52,7 +52,7 @@ fn names_nobody(text: String, what: (&str, &str), path: &[&str]) -> Result<Strin
 
 /// Checks a text of several lines that many people read, including the public. A landline number is permitted, because
 /// it may be an office's; a person's number is refused.
-pub fn public_text(
+pub(crate) fn public_text(
     given: &str,
     chars: RangeInclusive<usize>,
     what: (&str, &str),
@@ -63,7 +63,7 @@ pub fn public_text(
 
 /// Checks a text of one line that many people read, including the public. A landline number is permitted, because it
 /// may be an office's; a person's number is refused.
-pub fn public_line(
+pub(crate) fn public_line(
     given: &str,
     chars: RangeInclusive<usize>,
     what: (&str, &str),

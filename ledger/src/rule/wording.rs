@@ -12,7 +12,7 @@ pub fn shortened(text: &str, chars: usize) -> String {
 }
 
 /// Returns a mail address without the name in it: `g***@county.example`.
-pub fn masked_address(address: &str) -> String {
+pub(crate) fn masked_address(address: &str) -> String {
     let (local, domain) = address.split_once('@').unwrap_or((address, ""));
     format!("{}***@{domain}", local.chars().next().unwrap_or_default())
 }

@@ -63,7 +63,7 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
 }
 
 /// Returns the statuses that allow a step.
-pub fn open_from(step: Step) -> Vec<Status> {
+pub(crate) fn open_from(step: Step) -> Vec<Status> {
     <Status as sea_orm::Iterable>::iter().filter(|status| next(*status, step).is_some()).collect()
 }
 

@@ -17,7 +17,7 @@ use crate::record::database;
 use crate::record::database::Transaction;
 
 /// The maximum number of people in a record.
-pub const MAX_PEOPLE: i32 = 100_000;
+const MAX_PEOPLE: i32 = 100_000;
 
 /// A record of accountability: a number of people of one rank who faced the same consequence. Every person is counted
 /// in one record only.

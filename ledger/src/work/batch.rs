@@ -11,7 +11,7 @@ use crate::record::database::{self, Transaction};
 use crate::{Error, Result};
 
 /// The most acts of a batch.
-pub const MAX_ACTS: usize = 100;
+const MAX_ACTS: usize = 100;
 
 /// What the acts of a batch are on.
 #[derive(Debug, Clone, Copy)]

@@ -28,7 +28,7 @@ use crate::rule::personal;
 use crate::rule::workflow::Step;
 
 /// The permitted length of a public notice (公示), in working days.
-pub const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
+const NOTICE_DAYS: std::ops::RangeInclusive<i64> = 5..=10;
 
 /// Applies for close-out (提请销号).
 ///

@@ -23,7 +23,7 @@ use crate::work::Acting;
 use crate::{Result, random};
 
 /// The lifetime of a link for a new password, from the moment its mail is written.
-pub const RESET: TimeDelta = TimeDelta::minutes(30);
+const RESET: TimeDelta = TimeDelta::minutes(30);
 /// The lifetime of the link of an invitation, which may reach its owner days before they start work.
 ///
 /// Afterwards, the owner can request a new link.

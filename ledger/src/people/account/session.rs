@@ -29,7 +29,7 @@ use crate::{Result, random};
 /// The maximum lifetime of a session.
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
 /// The maximum lifetime of a token, in days.
-pub const MAX_TOKEN_DAYS: i64 = 366;
+const MAX_TOKEN_DAYS: i64 = 366;
 /// How long a session is new: longer than a standby may lag, at most 300 seconds (`database_read_lag`).
 const NEW: TimeDelta = TimeDelta::minutes(10);
 

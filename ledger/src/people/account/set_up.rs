@@ -20,7 +20,7 @@ use crate::work::Acting;
 use crate::{Result, random};
 
 /// The lifetime of a set-up code.
-pub const LIFETIME: TimeDelta = TimeDelta::hours(24);
+const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Generates a set-up code, or returns `None` if there is already an account.
 ///

@@ -48,7 +48,7 @@ pub const GRACE_DAYS: i64 = 30;
 pub const LONGEST: usize = 2_000;
 
 /// The label of a milestone whose words do not say what is due: the whole.
-pub const WHOLE: &str = "整体";
+pub(crate) const WHOLE: &str = "整体";
 
 /// The label of the milestone on which the work begins; nothing is due on it.
 pub const BEGINNING: &str = "开始";
