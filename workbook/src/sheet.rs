@@ -165,8 +165,10 @@ impl Sheet {
             ));
         }
         if text.len() > MAX_CELL_CHARS && text.chars().count() > MAX_CELL_CHARS {
-            let (zh, en) =
-                (format!("的文字超过 {MAX_CELL_CHARS} 字"), format!("the cell has more than {MAX_CELL_CHARS} characters"));
+            let (zh, en) = (
+                format!("的文字超过 {MAX_CELL_CHARS} 字"),
+                format!("the cell has more than {MAX_CELL_CHARS} characters"),
+            );
             return Err(self.refuse((row, column), &zh, &en));
         }
         budget.cells += 1;

@@ -174,7 +174,9 @@ impl Types {
     pub(crate) fn integers_where_expected(&self, value: &mut Value, ty: &Type) {
         match (value, &ty.base) {
             (Value::List(list), BaseType::List(inner)) => {
-                list.iter_mut().for_each(|one| self.integers_where_expected(one, inner))
+                for one in list {
+                    self.integers_where_expected(one, inner);
+                }
             }
             (one, BaseType::List(inner)) => self.integers_where_expected(one, inner),
             (Value::Number(number), BaseType::Named(name)) if name == "Int" => {
