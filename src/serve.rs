@@ -1,6 +1,5 @@
 //! `rectify serve`: runs the API and the scheduler, or one of them, in one process.
 
-use std::fs::File;
 use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -21,7 +20,6 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use api::{Api, Connection, Connections, Examine, Installation, Observing, Probe, Services};
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::file::storage::{create_private, create_private_folder};
 use ledger::record::link_key::LinkKey;
 use planner::Bilingual;
 use scheduler::{Context, Preview, Scheduler, Unwritten};
@@ -66,7 +64,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     settings::check_files(settings, role != Role::Scheduler)?;
     let port = if role == Role::Scheduler { None } else { Some(reserve(settings.listen)?) };
     let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
-    let _lock = lock(settings)?;
+    let _lock = database::lock(settings)?;
     warn_of_readable(settings)?;
     let opening = Box::pin(database::open_for(settings, Use::Migrate));
     let db = tokio::select! {
@@ -475,23 +473,6 @@ fn probe(health: Health, last_tick: LastTick, draining: Arc<AtomicBool>) -> Prob
             Ok(mail.into_iter().chain(webhooks).chain(jobs).collect())
         })
     })
-}
-
-/// Locks an SQLite database so that only one server uses it; other commands may still write to it. Returns `None` for
-/// PostgreSQL.
-fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
-    let url = settings.database()?.url;
-    let Some(file) = url.strip_prefix("sqlite:") else { return Ok(None) };
-    let name = format!("{}.lock", file.trim_start_matches("//").split('?').next().unwrap_or(file));
-    let cannot = |error: std::io::Error| Failure::Rejected(format!("锁文件 {name} 无法创建：{error}"));
-    if let Some(folder) = std::path::Path::new(&name).parent() {
-        create_private_folder(folder).map_err(cannot)?;
-    }
-    let lock = create_private(name.as_ref()).map_err(cannot)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(_) => Err(Failure::Rejected(format!("已有一个 rectify serve 在使用 {file}，请先停止它"))),
-    }
 }
 
 /// Logs a warning for each file and directory of the ledger that other users of this machine can access. The program

@@ -53,6 +53,9 @@ pub(crate) fn check(name: &str, url: &str) -> Result<(), Fault> {
     })
 }
 
+/// The name under which PostgreSQL lists the connections of this program, unless the URL gives another.
+const NAME: &str = "rectify";
+
 /// Connects to the database. Creates an SQLite file that does not exist if `creates`. Waits up to `patience` for a
 /// server that is away.
 pub(super) async fn connect(
@@ -156,6 +159,9 @@ pub(super) fn servers(
     // Not in the URL, which the driver writes to its traces.
     if let Some(password) = password {
         first = first.password(password.expose_secret());
+    }
+    if first.get_application_name().is_none() {
+        first = first.application_name(NAME);
     }
     // The timeouts end statements and transactions that no client is waiting for any more.
     let first =

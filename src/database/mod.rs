@@ -1,9 +1,11 @@
 //! Opens the database for every command (`connect`), follows its primary server (`primary`), watches the standbys that
-//! reads may use (`standby`), sets it up or migrates it where the command may, and checks its health (`health`).
+//! reads may use (`standby`), sets it up or migrates it where the command may, knows who serves it (`serving`), and
+//! checks its health (`health`).
 
 mod connect;
 mod health;
 mod primary;
+mod serving;
 mod standby;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +16,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 pub(crate) use self::connect::check;
 pub(crate) use self::health::Health;
+pub(crate) use self::serving::lock;
 pub(crate) use self::standby::open as open_standbys;
 use crate::settings::Settings;
 use crate::{Failure, metrics, secret, traces};
@@ -70,6 +73,7 @@ pub(crate) async fn open_empty(settings: &Settings, steps: &[String]) -> Result<
     let url = settings.database()?.url;
     let shown = secret::shown(&url);
     let db = connect::connect(settings, true, Duration::ZERO).await?;
+    serving::refuse_served(settings, &db).await?;
     let state = migration::state(&db).await?;
     if let State::Newer(unknown) = &state {
         return Err(newer(&url, unknown));

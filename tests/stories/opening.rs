@@ -2,6 +2,7 @@
 //! waited for.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Stdio;
 
 use sea_orm::ConnectionTrait;
@@ -16,6 +17,7 @@ stories!(
     a_newer_database_is_refused_by_all,
     a_server_goes_on_when_a_newer_version_migrates,
     schedules_that_keep_another_zone_are_told,
+    what_the_superuser_makes_belongs_to_the_owner_of_the_folder,
 );
 
 mod on_postgres {
@@ -307,4 +309,27 @@ fn what_time_does_not_mend_is_named_at_once(world: &World) {
     let unknown = run(world, &format!("{before}@nowhere.invalid/{name}"), &["job", "list"]);
     assert!(unknown.code == 1 && unknown.out.contains("没有名为 nowhere.invalid 的主机"), "{}", unknown.out);
     execute(world, &format!("DROP ROLE {limited}"));
+}
+
+/// A service has a user of its own, and administrators run its commands as root.
+fn what_the_superuser_makes_belongs_to_the_owner_of_the_folder(world: &World) {
+    let (data, user) = (world.dir.path().join("data"), 65_534);
+    std::fs::create_dir(&data).unwrap();
+    // Only the superuser can give a folder away; for others there is nothing to see.
+    if chown(&data, Some(user), Some(user)).is_err() {
+        return;
+    }
+    world.done(&["migrate"]);
+    world.done(&["mail", "test", "somebody@county.example"]);
+    let mut found = vec![data];
+    let mut count = 0;
+    while let Some(path) = found.pop() {
+        let about = path.symlink_metadata().unwrap();
+        assert_eq!(about.uid(), user, "{}", path.display());
+        count += 1;
+        if about.is_dir() {
+            found.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(count >= 3, "the folder, that of mails and a mail");
 }
