@@ -21,9 +21,9 @@ SELECT json_build_object(
             'id', 'unit_' || u.id,
             'name', u.name,
             'region', (SELECT json_build_object('name', name) FROM region WHERE id = u.region_id)
-        ) ORDER BY u.name, u.id) FILTER (WHERE place <= 50), '[]'))
+        ) ORDER BY u.name_order, u.id) FILTER (WHERE place <= 50), '[]'))
         FROM (
-            SELECT u.*, row_number() OVER (ORDER BY u.name, u.id) AS place FROM unit u WHERE u.id IN (
+            SELECT u.*, row_number() OVER (ORDER BY u.name_order, u.id) AS place FROM unit u WHERE u.id IN (
                 SELECT unit_id FROM responsible_party WHERE measure_id = $1
                 UNION SELECT unit_id FROM assignment WHERE measure_id = $1
             )

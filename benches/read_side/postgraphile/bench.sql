@@ -27,7 +27,7 @@ CREATE FUNCTION bench.measure_responsible_units(m public.measure) RETURNS SETOF 
     SELECT u.* FROM public.unit u WHERE u.id IN (
         SELECT unit_id FROM public.responsible_party WHERE measure_id = m.id
         UNION SELECT unit_id FROM public.assignment WHERE measure_id = m.id
-    ) ORDER BY u.name, u.id
+    ) ORDER BY u.name_order, u.id
 $$;
 
 -- Query.statistics: the total first, then one row for each child region.
