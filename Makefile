@@ -36,7 +36,7 @@ settings: ## Regenerate the list of settings in docs/configure.md
 client: ## Check the TypeScript clients in examples and run them against a demo server; installs Chromium if necessary
 	tests/client
 
-bench: ## Compare reads with hand-written SQL and PostGraphile, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
+bench: ## Compare reads with hand-written SQL, PostGraphile and pg_graphql, on the local PostgreSQL in RECTIFY_BENCH_POSTGRES
 	cargo bench --bench read_side -- --write docs/performance.md
 
 growth: ## List the typical requests of every role that grow with the ledger, with plans (RECTIFY_BENCH_POSTGRES)

@@ -2,11 +2,13 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{Selection, SelectionSet};
+use serde_json::{Map, Value};
 
 use crate::Outcome;
 use crate::ledger::{Ledger, Picks};
-use crate::operations::{Operation, report};
+use crate::operations::{Operation, report, reported};
 use crate::servers::Server;
 use crate::subject::Subject;
 
@@ -23,7 +25,7 @@ pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outco
             for (server, variables) in &asked {
                 let variables = variables.get(question).ok_or("a server has fewer requests than the others")?;
                 let request = operation.request(server.peer(), &server.bearer(), variables);
-                answers.push((server.subject, server.ask(&request)?));
+                answers.push((server.subject, ask(server, operation, &request)?));
             }
             compare(operation, &answers)?;
         }
@@ -34,11 +36,46 @@ pub(crate) fn check(ledger: &Ledger, servers: &[Server], picks: &Picks) -> Outco
     if verified.success() { Ok(()) } else { Err("`rectify audit verify` found faults".into()) }
 }
 
+/// Sends a request. The members of the answer are in the order in which they are asked for, also those of `pg_graphql`,
+/// which answers with `jsonb`.
+fn ask(server: &Server, operation: Operation, request: &[u8]) -> Outcome<Value> {
+    let mut answer = server.ask(request)?;
+    if server.subject == Subject::PgGraphql {
+        let document = parse_query(operation.document(server.subject))?;
+        for (_, asked) in document.operations.iter() {
+            order(&mut answer["data"], &asked.node.selection_set.node);
+        }
+    }
+    Ok(answer)
+}
+
+/// Puts the members of objects into the order of a selection.
+fn order(value: &mut Value, asked: &SelectionSet) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(|element| order(element, asked)),
+        Value::Object(members) => {
+            let mut ordered = Map::new();
+            for selection in &asked.items {
+                let Selection::Field(field) = &selection.node else { continue };
+                let name = field.node.response_key().node.as_str();
+                if let Some((name, mut member)) = members.remove_entry(name) {
+                    order(&mut member, &field.node.selection_set.node);
+                    ordered.insert(name, member);
+                }
+            }
+            // The rest was not asked for; it is kept, to show as a difference.
+            ordered.append(members);
+            *members = ordered;
+        }
+        _ => {}
+    }
+}
+
 fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
     let Some((first, rest)) = answers.split_first() else { return Ok(()) };
     for other in rest {
         let agree = match other.0 {
-            Subject::PostGraphile => leaves(&first.1) == leaves(&other.1),
+            Subject::PostGraphile | Subject::PgGraphql => leaves(&first.1) == leaves(&other.1),
             Subject::Limit | Subject::Rectify | Subject::SignedIn => same(&first.1, &other.1),
         };
         if !agree {
@@ -114,15 +151,13 @@ fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome
     let mut said: Vec<(Subject, Vec<String>)> = Vec::new();
     for server in servers.iter().filter(|server| server.subject.can(Operation::Report)) {
         let subject = server.subject;
-        let mut variables = report(subject, (id, before));
-        variables["input"]["version"] = version.into();
-        let request = Operation::Report.request(server.peer(), "", &variables);
+        let request = Operation::Report.request(server.peer(), "", &report(subject, (id, version), before % 1000));
         let rows = written(ledger, id)?;
-        let answer = server.ask(&request)?;
+        let answer = ask(server, Operation::Report, &request)?;
         let refused = server.ask(&request)?;
-        let taken = &answer["data"]["reportProgress"]["assignment"];
+        let taken = reported(subject, &answer);
         version += 1;
-        if taken["version"] != version || !refused["data"]["reportProgress"]["assignment"].is_null() {
+        if taken["version"] != version || !reported(subject, &refused).is_null() {
             return Err(format!("{}: the version is not respected: {answer} {refused}", subject.name()).into());
         }
         let more: Vec<i64> = written(ledger, id)?.iter().zip(rows).map(|(after, before)| after - before).collect();
@@ -131,7 +166,12 @@ fn reports(ledger: &Ledger, servers: &[Server], id: i64, before: i32) -> Outcome
         }
         let measure = &taken["measure"];
         let mut words = leaves(&Value::from(vec![taken["id"].clone(), taken["status"].clone(), measure.clone()]));
-        words.extend(leaves(&taken["latestReport"]).into_iter().skip(1));
+        let mut read_back = leaves(&taken["latestReport"]).into_iter();
+        let newest: i64 = ledger.value(&format!("SELECT max(id) FROM progress_report WHERE assignment_id = {id}"))?;
+        if read_back.next() != Some(newest.to_string()) {
+            return Err(format!("{}: did not read report {newest} back: {answer}", subject.name()).into());
+        }
+        words.extend(read_back);
         words.push(ledger.value(&format!(
             "SELECT format('versions %s, %s', m.version, p.version) FROM assignment a \
              JOIN measure m ON m.id = a.measure_id JOIN problem p ON p.id = m.problem_id WHERE a.id = {id}"

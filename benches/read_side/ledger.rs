@@ -116,7 +116,9 @@ impl Ledger {
 
     /// Executes statements.
     pub(crate) fn execute(&self, sql: &str) -> Outcome<()> {
-        Ok(self.runtime.block_on(self.client.batch_execute(sql))?)
+        let executed = self.runtime.block_on(self.client.batch_execute(sql));
+        // The error of the library itself does not say what the database said.
+        Ok(executed.map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))?)
     }
 
     /// Returns the first column of a query's rows.

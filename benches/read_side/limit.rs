@@ -6,93 +6,29 @@ mod handler;
 mod report;
 mod sql;
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use actix_web::error::{ErrorBadRequest, ErrorInternalServerError};
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 use crate::Outcome;
-use crate::load::CONNECTIONS;
+use crate::pool::{self, Connect, Worker};
 use handler::{Answer, key, now, respond, variables};
 use sql::spelt;
 
 /// Runs the server until the process is killed.
 pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
-    let database = database.to_owned();
-    let cores = std::thread::available_parallelism()?.get();
-    // Each worker has its own connections, so that an answer never crosses threads; in total as many as there are
-    // callers.
-    let share = CONNECTIONS.div_ceil(cores);
-    let server = HttpServer::new(move || {
-        let worker = Worker { database: database.clone(), share, pool: OnceCell::new() };
-        App::new()
-            .app_data(web::Data::new(worker))
-            .route("/op/board", web::post().to(board))
+    pool::serve::<Connection>(address, database, |app| {
+        app.route("/op/board", web::post().to(board))
             .route("/op/point", web::post().to(point))
             .route("/op/statistics", web::post().to(statistics))
             .route("/op/deep", web::post().to(deep))
-            .route("/op/report", web::post().to(report))
-    });
-    Ok(actix_web::rt::System::new().block_on(server.bind(address)?.run())?)
-}
-
-/// The state of a worker thread.
-struct Worker {
-    database: String,
-    share: usize,
-    pool: OnceCell<Pool>,
-}
-
-impl Worker {
-    /// Takes a connection from the pool until the guard is dropped.
-    async fn connection(&self) -> actix_web::Result<Held<'_>> {
-        let pool = self.pool.get_or_try_init(|| Pool::open(&self.database, self.share)).await;
-        let pool = pool.map_err(ErrorInternalServerError)?;
-        let permit = pool.permits.acquire().await.map_err(ErrorInternalServerError)?;
-        let connection = pool.free.borrow_mut().pop();
-        let connection = connection.ok_or_else(|| ErrorInternalServerError("no connection is free"))?;
-        Ok(Held { connection: Some(connection), pool, _permit: permit })
-    }
-}
-
-struct Pool {
-    free: RefCell<Vec<Connection>>,
-    permits: Semaphore,
-}
-
-impl Pool {
-    async fn open(database: &str, size: usize) -> Result<Self, tokio_postgres::Error> {
-        let mut free = Vec::new();
-        for _ in 0..size {
-            free.push(Connection::open(database).await?);
-        }
-        Ok(Self { free: RefCell::new(free), permits: Semaphore::new(size) })
-    }
-}
-
-/// A guard that returns its connection to the pool.
-struct Held<'p> {
-    connection: Option<Connection>,
-    pool: &'p Pool,
-    _permit: SemaphorePermit<'p>,
-}
-
-impl Held<'_> {
-    fn get(&self) -> actix_web::Result<&Connection> {
-        self.connection.as_ref().ok_or_else(|| ErrorInternalServerError("no connection is held"))
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.pool.free.borrow_mut().extend(self.connection.take());
-    }
+            .route("/op/report", web::post().to(report));
+    })
 }
 
 /// A connection and its prepared statements.
@@ -105,13 +41,12 @@ struct Connection {
     report: report::Statements,
 }
 
-impl Connection {
+impl Connect for Connection {
     async fn open(database: &str) -> Result<Self, tokio_postgres::Error> {
         let mut config: tokio_postgres::Config = database.parse()?;
         // A generic plan, because planning these statements costs more than a custom plan saves.
         config.options("-c plan_cache_mode=force_generic_plan");
-        let (client, connection) = config.connect(NoTls).await?;
-        actix_web::rt::spawn(connection);
+        let client = pool::connect(&config).await?;
         let prepare = async |sql: &str, types: &[Type]| client.prepare_typed(&spelt(sql), types).await;
         let key_and_day = [Type::INT8, Type::DATE];
         Ok(Self {
@@ -123,7 +58,9 @@ impl Connection {
             client,
         })
     }
+}
 
+impl Connection {
     /// Executes a statement that returns one JSON text and responds with it under the name of the root field.
     async fn answer(&self, root: &str, statement: &Statement, values: &[&(dyn ToSql + Sync)]) -> Answer {
         let row = self.client.query_opt(statement, values).await.map_err(ErrorInternalServerError)?;
@@ -137,7 +74,7 @@ struct Board<'b> {
     region: &'b str,
 }
 
-async fn board(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
+async fn board(worker: web::Data<Worker<Connection>>, body: web::Bytes) -> Answer {
     let region = key(variables::<Board<'_>>(&body)?.region, "region_")?;
     let held = worker.connection().await?;
     let connection = held.get()?;
@@ -149,7 +86,7 @@ struct Point<'b> {
     id: &'b str,
 }
 
-async fn point(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
+async fn point(worker: web::Data<Worker<Connection>>, body: web::Bytes) -> Answer {
     let measure = key(variables::<Point<'_>>(&body)?.id, "measure_")?;
     let held = worker.connection().await?;
     let connection = held.get()?;
@@ -163,7 +100,7 @@ struct Statistics<'b> {
     as_of: Option<NaiveDate>,
 }
 
-async fn statistics(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
+async fn statistics(worker: web::Data<Worker<Connection>>, body: web::Bytes) -> Answer {
     let asked: Statistics<'_> = variables(&body)?;
     let (within, as_of) = (key(asked.within, "region_")?, asked.as_of.unwrap_or_else(|| now().1));
     let held = worker.connection().await?;
@@ -176,14 +113,14 @@ struct Deep<'b> {
     after: &'b str,
 }
 
-async fn deep(worker: web::Data<Worker>, body: web::Bytes) -> Answer {
+async fn deep(worker: web::Data<Worker<Connection>>, body: web::Bytes) -> Answer {
     let (due_order, id) = cursor(variables::<Deep<'_>>(&body)?.after).ok_or_else(|| ErrorBadRequest("no cursor"))?;
     let held = worker.connection().await?;
     let connection = held.get()?;
     connection.answer("measures", &connection.deep, &[&due_order, &id]).await
 }
 
-async fn report(worker: web::Data<Worker>, request: HttpRequest, body: web::Bytes) -> Answer {
+async fn report(worker: web::Data<Worker<Connection>>, request: HttpRequest, body: web::Bytes) -> Answer {
     let (assignment, input) = report::read(&body)?;
     let held = worker.connection().await?;
     let Connection { client, report, .. } = held.get()?;

@@ -1,5 +1,5 @@
 //! Benchmark of the read side: what a request costs Rectify, compared with the limit (hand-written statements,
-//! `limit.rs`) and with PostGraphile over the same tables (`postgraphile`), in one run on one machine.
+//! `limit.rs`) and with two peers over the same tables (`postgraphile`, `pg_graphql`), in one run on one machine.
 //!
 //! ```sh
 //! RECTIFY_BENCH_POSTGRES=postgres://postgres@127.0.0.1:5432/ cargo bench --bench read_side
@@ -8,8 +8,9 @@
 //! creates the database `rectify_bench` on that server, fills it with the national demo ledger if it is empty, checks
 //! that all give the same answers, and puts load on them in turn. Rectify is measured twice: asked by nobody, and by an
 //! office that has signed in and takes compressed answers. PostgreSQL must run on this machine, because its processor
-//! time is measured. Without npm, PostGraphile is left out. `--write docs/performance.md` writes the tables into that
-//! file. `RECTIFY_BENCH_BINARY` names another build of Rectify to measure.
+//! time is measured. PostGraphile is left out without npm, `pg_graphql` where PostgreSQL does not have the extension.
+//! `--write docs/performance.md` writes the tables into that file. `RECTIFY_BENCH_BINARY` names another build of
+//! Rectify to measure.
 //!
 //! `--growth` reports instead which typical requests grow with the ledger (`growth`).
 
@@ -20,6 +21,8 @@ mod ledger;
 mod limit;
 mod load;
 mod operations;
+mod pg_graphql;
+mod pool;
 mod servers;
 mod subject;
 mod table;
@@ -51,10 +54,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_rectify");
 /// The result of a step.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the read side of Rectify, compared with hand-written statements (the limit) and PostGraphile.
+/// Measures the read side of Rectify, compared with hand-written statements (the limit), PostGraphile and `pg_graphql`.
 #[derive(Parser)]
 struct Arguments {
-    /// Existing ledger to measure. The benchmark submits reports to it.
+    /// Existing ledger to measure. The benchmark submits reports to it, and leaves functions of the peers there.
     #[arg(long, value_name = "URL")]
     database: Option<Url>,
     /// PostgreSQL server on this machine, on which the database `rectify_bench` is created.
@@ -78,6 +81,9 @@ struct Arguments {
     /// Runs the limit's server instead; used by the benchmark itself.
     #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
     serve_limit: Option<Vec<String>>,
+    /// Runs the server in front of `pg_graphql` instead; used by the benchmark itself.
+    #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
+    serve_pg_graphql: Option<Vec<String>>,
     /// Passed by `cargo bench`; ignored.
     #[arg(long, hide = true)]
     bench: bool,
@@ -103,6 +109,9 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     if let Some([address, database]) = arguments.serve_limit.as_deref() {
         return limit::serve(address.parse::<SocketAddr>()?, database);
     }
+    if let Some([address, database]) = arguments.serve_pg_graphql.as_deref() {
+        return pg_graphql::serve(address.parse::<SocketAddr>()?, database);
+    }
     if let (true, Some(server)) = (arguments.growth, &arguments.server) {
         return growth::report(server);
     }
@@ -119,9 +128,12 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         return Err("the figures could not be recounted".into());
     }
     servers.insert(0, Server::limit(&ledger)?);
-    match Server::postgraphile(&ledger) {
-        Ok(server) => servers.push(server),
-        Err(why) => eprintln!("== leaving PostGraphile out: {why}"),
+    ledger.execute(include_str!("peers.sql"))?;
+    for (name, peer) in [("PostGraphile", Server::postgraphile(&ledger)), ("pg_graphql", Server::pg_graphql(&ledger))] {
+        match peer {
+            Ok(server) => servers.push(server),
+            Err(why) => eprintln!("== leaving {name} out: {why}"),
+        }
     }
     ledger.execute("VACUUM ANALYZE")?;
     let picks = ledger.pick()?;

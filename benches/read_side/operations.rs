@@ -56,19 +56,24 @@ impl Operation {
         }
     }
 
-    fn document(self, subject: Subject) -> &'static str {
-        let postgraphile = subject == Subject::PostGraphile;
-        match self {
-            Self::Board if postgraphile => include_str!("postgraphile/board.graphql"),
-            Self::Board => include_str!("../../tests/contract/board.graphql"),
-            Self::Point if postgraphile => include_str!("postgraphile/measure.graphql"),
-            Self::Point => include_str!("../../tests/contract/measure.graphql"),
-            Self::Statistics if postgraphile => include_str!("postgraphile/statistics.graphql"),
-            Self::Statistics => include_str!("../../tests/contract/statistics.graphql"),
-            Self::Deep if postgraphile => include_str!("postgraphile/deep.graphql"),
-            Self::Deep => include_str!("deep.graphql"),
-            Self::Report if postgraphile => include_str!("postgraphile/report-progress.graphql"),
-            Self::Report => include_str!("../../tests/contract/report-progress.graphql"),
+    /// Returns the document with which a GraphQL server is asked.
+    pub(crate) fn document(self, subject: Subject) -> &'static str {
+        match (self, subject) {
+            (Self::Board, Subject::PostGraphile) => include_str!("postgraphile/board.graphql"),
+            (Self::Board, Subject::PgGraphql) => include_str!("pg_graphql/board.graphql"),
+            (Self::Board, _) => include_str!("../../tests/contract/board.graphql"),
+            (Self::Point, Subject::PostGraphile) => include_str!("postgraphile/measure.graphql"),
+            (Self::Point, Subject::PgGraphql) => include_str!("pg_graphql/measure.graphql"),
+            (Self::Point, _) => include_str!("../../tests/contract/measure.graphql"),
+            (Self::Statistics, Subject::PostGraphile) => include_str!("postgraphile/statistics.graphql"),
+            (Self::Statistics, Subject::PgGraphql) => include_str!("pg_graphql/statistics.graphql"),
+            (Self::Statistics, _) => include_str!("../../tests/contract/statistics.graphql"),
+            (Self::Deep, Subject::PostGraphile) => include_str!("postgraphile/deep.graphql"),
+            (Self::Deep, Subject::PgGraphql) => include_str!("pg_graphql/deep.graphql"),
+            (Self::Deep, _) => include_str!("deep.graphql"),
+            (Self::Report, Subject::PostGraphile) => include_str!("postgraphile/report-progress.graphql"),
+            (Self::Report, Subject::PgGraphql) => include_str!("pg_graphql/report-progress.graphql"),
+            (Self::Report, _) => include_str!("../../tests/contract/report-progress.graphql"),
         }
     }
 
@@ -76,7 +81,7 @@ impl Operation {
     pub(crate) fn request(self, (subject, address): Peer, headers: &str, variables: &Value) -> Vec<u8> {
         match subject {
             Subject::Limit => request_with(address, self.path(), &variables.to_string(), headers),
-            Subject::Rectify | Subject::SignedIn | Subject::PostGraphile => {
+            Subject::Rectify | Subject::SignedIn | Subject::PostGraphile | Subject::PgGraphql => {
                 let body = json!({"query": self.document(subject), "variables": variables});
                 request_with(address, "/graphql", &body.to_string(), headers)
             }
@@ -86,10 +91,6 @@ impl Operation {
     /// Returns all sets of variables of a reading operation.
     pub(crate) fn variables(self, server: &Server, picks: &Picks) -> Vec<Value> {
         let subject = server.subject;
-        let id = |noun: &str, key: i64| match subject {
-            Subject::PostGraphile => key.to_string(),
-            Subject::Limit | Subject::Rectify | Subject::SignedIn => format!("{noun}_{key}"),
-        };
         // PostGraphile computes the pace by a function that takes the date; the others use their clock.
         let with_day = |mut variables: Value| {
             if subject == Subject::PostGraphile {
@@ -99,14 +100,16 @@ impl Operation {
         };
         match self {
             Self::Board => {
-                let of = |key: &i64| with_day(json!({"region": id("region", *key), "first": 20}));
+                let of = |key: &i64| with_day(json!({"region": id(subject, "region", *key), "first": 20}));
                 picks.regions.iter().map(of).collect()
             }
-            Self::Point => picks.measures.iter().map(|key| with_day(json!({"id": id("measure", *key)}))).collect(),
+            Self::Point => {
+                picks.measures.iter().map(|key| with_day(json!({"id": id(subject, "measure", *key)}))).collect()
+            }
             Self::Statistics => {
                 let of = |day: &String, key: i64| {
-                    let mut variables = json!({"within": id("region", key), "asOf": day});
-                    if subject != Subject::PostGraphile {
+                    let mut variables = json!({"within": id(subject, "region", key), "asOf": day});
+                    if !subject.serves_tables() {
                         variables["by"] = json!("REGION");
                     }
                     variables
@@ -119,19 +122,30 @@ impl Operation {
     }
 }
 
-/// Returns the variables of a report. The quantity depends on the version, so that each report changes its measure as
-/// well.
-pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32)) -> Value {
-    let id = match subject {
-        Subject::PostGraphile => assignment.to_string(),
-        Subject::Limit | Subject::Rectify | Subject::SignedIn => format!("assignment_{assignment}"),
-    };
-    let quantity =
-        json!({"label": "退化草原修复", "done": f64::from(version % 1000), "target": 1000.0, "unit": "万亩"});
-    json!({"input": {
-        "assignmentId": id, "version": version, "period": "2025-10",
-        "text": "本月完成退化草原修复，组织联合执法检查三次，发现问题七个，已整改五个。", "quantities": [quantity],
-    }})
+/// Returns the id of an object as a server takes it.
+fn id(subject: Subject, noun: &str, key: i64) -> String {
+    if subject.serves_tables() { key.to_string() } else { format!("{noun}_{key}") }
+}
+
+/// Returns the variables of a report on an assignment of a version, with the amount that has been done.
+pub(crate) fn report(subject: Subject, (assignment, version): (i64, i32), done: i32) -> Value {
+    let quantities = json!([{"label": "退化草原修复", "done": f64::from(done), "target": 1000.0, "unit": "万亩"}]);
+    let mut input = json!({
+        "assignmentId": id(subject, "assignment", assignment), "version": version, "period": "2025-10",
+        "text": "本月完成退化草原修复，组织联合执法检查三次，发现问题七个，已整改五个。", "quantities": quantities,
+    });
+    if subject == Subject::PgGraphql {
+        // It calls a function: with arguments instead of an input object, and with JSON as text.
+        input["quantities"] = json!(quantities.to_string());
+        return input;
+    }
+    json!({"input": input})
+}
+
+/// Returns the assignment in the answer to a report; null if the report was refused.
+pub(crate) fn reported(subject: Subject, answer: &Value) -> &Value {
+    let payload = &answer["data"]["reportProgress"];
+    if subject == Subject::PgGraphql { payload } else { &payload["assignment"] }
 }
 
 /// A caller that sends prepared requests in turn.
@@ -158,7 +172,9 @@ impl Caller for Reader<'_> {
         if body.starts_with(GZIP) {
             return Ok(());
         }
-        let sound = body.starts_with(b"{\"data\":{") && !body.windows(8).any(|window| window == b"\"errors\"");
+        // PostgreSQL writes a space after a colon.
+        let begun = body.starts_with(b"{\"data\":{") || body.starts_with(b"{\"data\": {");
+        let sound = begun && !body.windows(8).any(|window| window == b"\"errors\"");
         if sound { Ok(()) } else { Err(String::from_utf8_lossy(body).into()) }
     }
 }
@@ -179,13 +195,15 @@ impl<'r> Reporter<'r> {
 impl Caller for Reporter<'_> {
     fn next(&mut self) -> Vec<u8> {
         self.at = (self.at + 1) % self.assignments.len();
-        Operation::Report.request(self.peer, "", &report(self.peer.0, self.assignments[self.at]))
+        let assignment = self.assignments[self.at];
+        // The amount depends on the version, so that each report changes its measure as well.
+        Operation::Report.request(self.peer, "", &report(self.peer.0, assignment, assignment.1 % 1000))
     }
 
     fn answered(&mut self, body: &[u8]) -> Outcome<()> {
         let version = &mut self.assignments[self.at].1;
         let answer: Value = serde_json::from_slice(body)?;
-        let now = answer.pointer("/data/reportProgress/assignment/version").and_then(Value::as_i64);
+        let now = reported(self.peer.0, &answer)["version"].as_i64();
         *version += 1;
         if now == Some(i64::from(*version)) { Ok(()) } else { Err(String::from_utf8_lossy(body).into()) }
     }

@@ -97,12 +97,27 @@ impl Server {
         Self::served(command)
     }
 
-    /// Starts the limit, which is part of the benchmark's own binary.
+    /// Starts the limit.
     pub(crate) fn limit(ledger: &Ledger) -> Outcome<Self> {
+        Self::own(Subject::Limit, "--serve-limit", ledger)
+    }
+
+    /// Starts the server in front of `pg_graphql`, with the extension in the database.
+    pub(crate) fn pg_graphql(ledger: &Ledger) -> Outcome<Self> {
+        let installed = ledger.rows::<i32>("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_graphql'")?;
+        if installed.is_empty() {
+            return Err("the extension is not installed on this PostgreSQL server".into());
+        }
+        ledger.execute(include_str!("pg_graphql/bench.sql"))?;
+        Self::own(Subject::PgGraphql, "--serve-pg-graphql", ledger)
+    }
+
+    /// Starts a server that is part of the benchmark's own binary.
+    fn own(subject: Subject, option: &str, ledger: &Ledger) -> Outcome<Self> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--serve-limit", &address.to_string(), ledger.url.as_str()]);
-        Self::start(Subject::Limit, address, None, command)
+        command.args([option, &address.to_string(), ledger.url.as_str()]);
+        Self::start(subject, address, None, command)
     }
 
     /// Starts PostGraphile; installs it with npm into the folder of its package.json if necessary.
@@ -115,7 +130,6 @@ impl Server {
                 return Err("npm install failed".into());
             }
         }
-        ledger.execute(include_str!("postgraphile/bench.sql"))?;
         let address = free_address()?;
         let node = folder.join("node_modules/.bin/node");
         let mut command = Command::new(if node.exists() { node.as_path() } else { Path::new("node") });
@@ -181,10 +195,11 @@ impl Server {
     }
 
     /// Sets the cursors of the deep pages. `places` are the sort keys of the rows, in hexadecimal JSON, which the limit
-    /// takes as they are. The program adds the mark of the list to its own cursors; PostGraphile has others.
+    /// takes as they are. The program adds the mark of the list to its own cursors; the peers have others.
     pub(crate) fn learn(&mut self, places: &[String]) -> Outcome<()> {
-        match self.subject {
-            Subject::PostGraphile => {}
+        let document = match self.subject {
+            Subject::PostGraphile => include_str!("postgraphile/cursors.graphql"),
+            Subject::PgGraphql => include_str!("pg_graphql/cursors.graphql"),
             Subject::Rectify | Subject::SignedIn => {
                 let body = json!({"query": include_str!("deep.graphql")}).to_string();
                 let answer = self.ask(&request_with(self.address, "/graphql", &body, &self.bearer()))?;
@@ -202,9 +217,9 @@ impl Server {
                 self.cursors = places.to_vec();
                 return Ok(());
             }
-        }
+        };
         let variables = json!({"offset": DEPTH - 1, "first": DEEP_PAGES * DEEP_PAGE});
-        let body = json!({"query": include_str!("postgraphile/cursors.graphql"), "variables": variables});
+        let body = json!({"query": document, "variables": variables});
         let answer = self.ask(&request(self.address, "/graphql", &body.to_string()))?;
         let edges = answer.pointer("/data/allMeasures/edges").and_then(Value::as_array).ok_or("no cursors")?;
         let cursors = edges.iter().step_by(DEEP_PAGE as usize).filter_map(|edge| edge["cursor"].as_str());

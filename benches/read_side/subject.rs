@@ -14,6 +14,8 @@ pub(crate) enum Subject {
     SignedIn,
     /// PostGraphile over the same tables.
     PostGraphile,
+    /// `pg_graphql` over the same tables, with a small server in front of it.
+    PgGraphql,
 }
 
 impl Subject {
@@ -23,7 +25,13 @@ impl Subject {
             Self::Rectify => "Rectify",
             Self::SignedIn => "Rectify, signed in and compressed",
             Self::PostGraphile => "PostGraphile",
+            Self::PgGraphql => "pg_graphql",
         }
+    }
+
+    /// Returns whether it makes its own schema of the tables, in which an id is a bare key.
+    pub(crate) fn serves_tables(self) -> bool {
+        matches!(self, Self::PostGraphile | Self::PgGraphql)
     }
 
     /// Returns whether it can carry out an operation.

@@ -108,6 +108,7 @@ impl Samples {
             (Subject::Rectify, Subject::Limit),
             (Subject::SignedIn, Subject::Limit),
             (Subject::PostGraphile, Subject::Rectify),
+            (Subject::PgGraphql, Subject::Rectify),
         ];
         for (dear, cheap) in compared {
             if subjects.contains(&dear) {

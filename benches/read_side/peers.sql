@@ -1,6 +1,5 @@
--- Functions that a PostGraphile user writes for what tables alone do not provide: computed columns, a query, a
--- mutation. They
--- are equivalent to the limit's statements. The benchmark recreates the schema in each run.
+-- Functions that a user of PostGraphile or pg_graphql writes for what tables alone do not provide: computed columns, a
+-- query, a mutation. They are equivalent to the limit's statements. The benchmark recreates the schema in each run.
 
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
