@@ -49,6 +49,8 @@ pub enum Condition {
     /// The SQL expression that the function writes for the row equals one of the values; a null counts as an empty
     /// text. An empty list is false.
     Reckons(fn(&mut Sql<'_>, &str) -> String, Vec<Value>),
+    /// The SQL condition that the function writes for the row with these values is true.
+    Written(fn(&mut Sql<'_>, &str, &[Value]) -> String, Vec<Value>),
     /// The column refers to a row of another table that the caller may see and whose key is one of these: table,
     /// column, keys.
     Refers(&'static str, &'static str, Vec<Value>),
@@ -302,6 +304,7 @@ impl Condition {
                 let values: Vec<String> = values.iter().map(|value| sql.bind(value.clone())).collect();
                 format!("coalesce({expression}, '') IN ({})", values.join(", "))
             }
+            Self::Written(write, values) => write(sql, alias, values),
             Self::Refers(table, column, keys) => {
                 let among = Self::In(column, keys.clone()).to_sql(sql, alias);
                 match seen_through(sql, table, column, alias) {

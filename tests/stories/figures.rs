@@ -8,6 +8,7 @@ use ledger::statistics::{Figures, Item, kept};
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait};
 use serde_json::{Value, json};
 
+use crate::screens::sign_in;
 use crate::support::ledgers::{CITY_ROWS, ROUND, city, province};
 use crate::support::own;
 use crate::support::{Server, World, block_on, stories};
@@ -18,6 +19,7 @@ stories!(
     figures_of_months_pairs_and_filters_are_those_of_the_parts,
     what_is_on_time_is_recounted_at_any_date,
     ranks_are_those_of_the_briefing,
+    lists_have_what_the_figures_count,
     conditions_of_figures_know_the_day_and_are_bounded,
 );
 
@@ -92,7 +94,9 @@ fn assert_recounted(world: &World, server: &Server, when: &str) {
         for (turn, region) in whole.regions.iter().enumerate() {
             // Each region is compared at a quarter of the dates, to save time.
             let days = steps.iter().skip(turn % 4).step_by(4);
-            for at in days.map(|days| first + Days::new(*days)) {
+            let today = now().with_timezone(&chrono_tz::Asia::Shanghai).date_naive();
+            // Figures of days to come are refused.
+            for at in days.map(|days| (first + Days::new(*days)).min(today)) {
                 let of = |id: i64| -> Vec<Item> { items.iter().filter_map(|each| each.get(&id)).copied().collect() };
                 let variables =
                     json!({"within": format!("region_{}", region.id), "at": at.to_string(), "count": count});
@@ -256,6 +260,10 @@ fn figures_of_months_pairs_and_filters_are_those_of_the_parts(world: &World) {
         "statistics(by: ROUND, and: ROUND) { rows { key } }",
         "statistics(by: UNIT, and: COUNTY) { rows { key } }",
         "monthlyStatistics(months: 37) { asOf }",
+        // Nothing is known of days to come.
+        "statistics(by: ROUND, asOf: \"2999-01-01\") { total { all } }",
+        "monthlyStatistics(until: \"2999-01-01\") { asOf }",
+        "monthlyAccounts(month: \"2099-01\") { totalCount }",
     ] {
         let said = server.graphql(&format!("{{ {refused} }}"), &json!({}));
         assert_eq!(said["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}: {said}");
@@ -352,5 +360,70 @@ fn conditions_of_figures_know_the_day_and_are_bounded(world: &World) {
         format!("{{ search(text: \"{}\") {{ totalCount }} }}", "水 ".repeat(33)),
     ] {
         assert_eq!(server.ask(&json!({ "query": query }), &[]).code(), "BAD_USER_INPUT", "{query}");
+    }
+}
+
+/// What the figures count is listed by `answered`: for offices within each county, for units by what they answer.
+fn lists_have_what_the_figures_count(world: &World) {
+    world.done(&["demo"]);
+    // Answers of one measure have deadlines of their own.
+    let latest = "(SELECT max(a.due_by) FROM assignment a WHERE a.measure_id = measure.id)";
+    let later = [
+        "UPDATE assignment SET due_on = '2027-12-31', due_by = '2027-12-31' WHERE id % 7 = 0".to_owned(),
+        format!("UPDATE measure SET due_on = {latest}, due_by = {latest} WHERE {latest} = '2027-12-31'"),
+    ];
+    for later in later {
+        block_on(async { world.db().await.execute_unprepared(&later).await.unwrap() });
+    }
+    world.done(&["statistics", "check", "--mend"]);
+    let server = world.serve();
+    let mut differing = 0;
+    for role in ["REGIONAL_OFFICE", "CITY_OFFICE", "COUNTY_OFFICE", "LEADER", "RESPONSIBLE_UNIT", "LEAD_UNIT"] {
+        let token = sign_in(&server, role);
+        let is_placed = !role.ends_with("UNIT");
+        for (count, list) in [("MEASURES", "measures"), ("PROBLEMS", "problems")] {
+            let query = format!(
+                "{{ byStatus: statistics(by: STATUS, count: {count}) {{ total {{ all completed closed overdue }} \
+                 rows {{ key all }} }} \
+                 byCounty: statistics(by: COUNTY, count: {count}) {{ rows {{ key all completed closed overdue }} }} \
+                 whole: {list}(filter: {{isOverdue: true}}) {{ totalCount }} }}"
+            );
+            let figures = server.data_as(&token, &query, &json!({}));
+            let listed = |answered: &str| {
+                let query = format!("{{ {list}(filter: {{answered: {{{answered}}}}}) {{ totalCount }} }}");
+                server.data_as(&token, &query, &json!({}))[list]["totalCount"].clone()
+            };
+            let counted = |figures: &Value, within: &str| {
+                let of = |condition: &str| listed(&format!("{within}{condition}"));
+                assert_eq!(of("isCompleted: true"), figures["completed"], "{role} {count} {within}");
+                assert_eq!(of("isOverdue: true"), figures["overdue"], "{role} {count} {within}");
+                assert_eq!(of("status: [CLOSED, CLOSED_ONGOING]"), figures["closed"], "{role} {count} {within}");
+                let rest = figures["all"].as_i64().unwrap() - figures["completed"].as_i64().unwrap();
+                assert_eq!(of("isCompleted: false"), json!(rest), "{role} {count} {within}");
+            };
+            let total = &figures["byStatus"]["total"];
+            counted(total, "");
+            for row in figures["byStatus"]["rows"].as_array().unwrap() {
+                let status = row["key"].as_str().unwrap();
+                assert_eq!(listed(&format!("status: [{status}]")), row["all"], "{role} {count} {status}");
+            }
+            for row in figures["byCounty"]["rows"].as_array().unwrap().iter().filter(|_| is_placed) {
+                counted(row, &format!("within: {}, ", row["key"]));
+            }
+            differing += i32::from(figures["whole"]["totalCount"] != total["overdue"]);
+        }
+    }
+    assert!(differing > 0, "some are late as a whole, though not by those who look");
+    // The answers of a region that the caller does not see judge nothing.
+    let county = sign_in(&server, "COUNTY_OFFICE");
+    let query = "{ counties: regions(filter: {level: [COUNTY]}) { nodes { id name } } viewer { region { id } } }";
+    let places = server.data_as(&county, query, &json!({}));
+    let own = &places["viewer"]["region"]["id"];
+    let others = places["counties"]["nodes"].as_array().unwrap().iter().filter(|place| place["id"] != *own);
+    for other in others {
+        let query = "query($place: ID!) { measures(filter: {answered: {within: $place}}) { totalCount } }";
+        let found = server.data_as(&county, query, &json!({ "place": other["id"] }));
+        let listed = "query($place: ID!) { measures(filter: {region: {within: $place}}) { totalCount } }";
+        assert_eq!(found, server.data_as(&county, listed, &json!({ "place": other["id"] })), "{other}");
     }
 }

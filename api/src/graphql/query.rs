@@ -207,7 +207,7 @@ fn fields() -> Vec<Field> {
                           assignments; by default those that miss most first.",
             register: <Connection<MonthlyAccount> as FieldType>::register,
             arguments: |registry| {
-                let about = "Month such as `2023-04`; the current month if it is left out.";
+                let about = "Month such as `2023-04`, which must have begun; the current month if it is left out.";
                 let month = argument::<Option<String>>(registry, "month", about, None);
                 std::iter::once(month).chain(register_page_arguments::<MonthlyAccount>(registry)).collect()
             },
@@ -549,7 +549,7 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
     let found = match &field.read {
         Read::OfMonth(table, arguments) => {
             let month = match root.argument("month") {
-                Some(Value::String(text)) => monthly_account::month(&text)?,
+                Some(Value::String(text)) => monthly_account::month(&text, request.today())?,
                 _ => Month::of(request.today()),
             };
             let statement = read::statement_of(month, Root::Many(table(), *arguments), root, request);

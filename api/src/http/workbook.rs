@@ -247,6 +247,9 @@ pub(crate) async fn give_form(
             Unserved::malformed("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04")
         })?,
     };
+    if month.first_day() > acting.today() {
+        return Err(Unserved::malformed("month 还没有开始", "`month` has not begun"));
+    }
     let named = unit.map(|id| key_of::<Unit>(&id.into()));
     let units = match &named {
         Some(key) => key.as_slice(),

@@ -8,12 +8,14 @@ use ledger::fault::Fault;
 use ledger::keep::party::{Named, Party};
 use ledger::keep::{Patch, measure as keep, merge};
 use ledger::record::concern;
+use ledger::statistics::Answered;
 use ledger::work::available::{self, Subject};
 use planner::{
     Condition, Connection, Dimension, Figure, FigureKind, Indexed, Kind, Link, SortKey, SortType, Sql, noun,
 };
 
 use crate::context::Request;
+use crate::noun::answered::AnsweredFilter;
 use crate::noun::assignment::{Assignment, AssignmentFilter, MeasurePayload, Status};
 use crate::noun::audit::AuditEntry;
 use crate::noun::check::{CheckInterval, CheckKind, CheckPlan};
@@ -120,7 +122,7 @@ pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
 /// What is searched in the texts, as the index has it.
 pub(crate) const TEXTS: Indexed = Indexed { name: "measure", table: "measure", columns: &["content"] };
 /// What is searched in the numbers, as the index has it.
-const NUMBERS: Indexed = Indexed { name: "measure_number", table: "measure", columns: &["number"] };
+pub(crate) const NUMBERS: Indexed = Indexed { name: "measure_number", table: "measure", columns: &["number"] };
 
 noun! {
     /// A measure (整改措施): what has to be done about a problem.
@@ -146,8 +148,8 @@ noun! {
     plannedDueOn: Option<Date> = Kind::Column("plan_due_on");
     /// Dated steps of a deadline that names several dates, by date; otherwise empty.
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_MEASURE);
-    /// Workflow status: the least advanced of the measure's assignments, or, without assignments, the status that the
-    /// ledger states.
+    /// Workflow status of the measure as a whole: the least advanced of all its assignments, also of those that the
+    /// caller may not see; without assignments, the status that the ledger states.
     status: Status = Kind::Column("status");
     /// Local date of the status that the ledger states, for a measure without assignments; null when the status is
     /// rolled up.
@@ -155,8 +157,8 @@ noun! {
     /// Progress as the ledger states it, for a measure for which the ledger names no unit; otherwise null, and the
     /// reports of the assignments tell the progress.
     statedProgress: Option<String> = Kind::Column("stated_progress");
-    /// Pace (进度): progress against elapsed time, on the current local day; null when the measure is not applicable
-    /// (不涉及).
+    /// Pace (进度) of the measure as a whole, whoever is late: progress against elapsed time, on the current local day;
+    /// null when the measure is not applicable (不涉及).
     pace: Option<Pace> = Kind::Expression(pace);
     /// Local date on which the last of the measure's applicable assignments was completed (完成); null while one of
     /// them is not. Without assignments, as the ledger states it.
@@ -269,15 +271,19 @@ filter! {
         text: TextFilter = |text| text.condition("content", TEXTS),
         /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", NUMBERS),
-        /// The workflow status of the measure is one of these.
+        /// Condition on the measure as the figures of `statistics` judge it: by what a region, or the caller, answers.
+        /// The other conditions judge it as a whole.
+        answered: AnsweredFilter = |answered| answered.condition(Answered::of_measures),
+        /// The workflow status of the measure as a whole is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.due(),
         /// True: the deadline is ongoing (长期坚持). False: it is not.
         is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
-        /// True: the measure is open past its deadline on the current local day. False: it is not.
+        /// True: the measure as a whole, whoever is late, is open past its deadline on the current local day. False: it
+        /// is not. `answered` judges by a region's own answers.
         is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
-        /// The pace of the measure on the current local day is one of these.
+        /// The pace of the measure as a whole on the current local day is one of these.
         pace: Vec<Pace> = |paces| Condition::Reckons(pace, deadline::codes(paces)),
         /// The pace that the last ledger states is one of these.
         stated_pace: Vec<StatedPace> =
@@ -288,7 +294,8 @@ filter! {
         /// A ledger states another pace than the one computed for the current local date. `AHEAD` is no other pace than
         /// a stated `ON_SCHEDULE`, and `BEHIND` none than a stated `BEHIND_AND_REPORTED`.
         is_pace_different: bool = |wanted| Condition::Holds(pace_differs, *wanted),
-        /// True: the measure is completed (完成). False: it is not.
+        /// True: the measure as a whole is completed (完成). False: it is not. `answered` judges by a region's own
+        /// answers.
         is_completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),

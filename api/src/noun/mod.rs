@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod accountability;
+pub(crate) mod answered;
 pub(crate) mod assignment;
 pub(crate) mod audit;
 pub(crate) mod briefing;

@@ -1,6 +1,7 @@
 //! Monthly accounts (月账): how many of the reports of a month each unit has given.
 
 use async_graphql::{Enum, Error};
+use chrono::NaiveDate;
 use ledger::rule::calendar::Month;
 use planner::{Bilingual, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
@@ -94,10 +95,16 @@ filter! {
     }
 }
 
-/// Reads a month such as `2023-04`.
-pub(crate) fn month(text: &str) -> Result<Month, Error> {
-    Month::parse(text).ok_or_else(|| {
-        let (zh, en) = ("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04");
-        coded(Code::BadUserInput, Bilingual::new(zh, en))
-    })
+/// Reads a month such as `2023-04`, which has to have begun.
+pub(crate) fn month(text: &str, today: NaiveDate) -> Result<Month, Error> {
+    let refused = |zh, en| coded(Code::BadUserInput, Bilingual::new(zh, en));
+    let month = Month::parse(text)
+        .ok_or_else(|| refused("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04"))?;
+    if month.first_day() > today {
+        return Err(refused(
+            "month 还没有开始，应为本月或更早的月份",
+            "`month` has not begun: ask for this month or an earlier one",
+        ));
+    }
+    Ok(month)
 }

@@ -7,11 +7,13 @@ use crate::part::scalar::{Date, Moment};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use ledger::keep::{merge, problem as keep};
 use ledger::record::concern;
+use ledger::statistics::Answered;
 use ledger::work::available::{self, Subject};
 use planner::{Condition, Connection, Dimension, Figure, Indexed, Kind, Link, SortKey, SortType, Sql, noun};
 
 use crate::context::Request;
 use crate::noun::accountability::{Accountability, AccountabilityFilter};
+use crate::noun::answered::AnsweredFilter;
 use crate::noun::assignment::Status;
 use crate::noun::audit::AuditEntry;
 use crate::noun::deadline::{DUE_ORDER, Deadline, StatedPace};
@@ -81,7 +83,7 @@ pub(crate) fn concerning(region: &SubtreeFilter) -> Condition {
 /// What is searched in the texts, as the index has it.
 pub(crate) const TEXTS: Indexed = Indexed { name: "problem", table: "problem", columns: &["title", "description"] };
 /// What is searched in the numbers, as the index has it.
-const NUMBERS: Indexed = Indexed { name: "problem_number", table: "problem", columns: &["number"] };
+pub(crate) const NUMBERS: Indexed = Indexed { name: "problem_number", table: "problem", columns: &["number"] };
 
 noun! {
     /// A problem (反馈问题) that an inspection fed back to the inspected region.
@@ -114,8 +116,8 @@ noun! {
     milestones: Vec<Milestone> = Kind::List(<Milestone as planner::Noun>::table, OF_PROBLEM);
     /// Rating of the progress as printed, such as `全面完成，长期坚持`; null where none is printed.
     ratedProgress: Option<String> = Kind::Column("rated_progress");
-    /// Workflow status: the least advanced of the problem's measures, or, as long as none of them has an assignment,
-    /// the status that the ledger states.
+    /// Workflow status of the problem as a whole: the least advanced of all its measures, also of those that the caller
+    /// may not see; as long as none of them has an assignment, the status that the ledger states.
     status: Status = Kind::Column("status");
     /// Local date of the status that the ledger states, for a problem without assignments; null when the status is
     /// rolled up.
@@ -132,7 +134,7 @@ noun! {
     /// Card in force (黄牌、红牌), the most severe one of the measures' assignments that the caller may see; null if
     /// there is none.
     card: Option<Card> = Kind::Expression(card);
-    /// Whether the problem is open past its deadline on the current local day.
+    /// Whether the problem as a whole, whoever is late, is open past its deadline on the current local day.
     isOverdue: bool = Kind::Expression(overdue);
     /// Domains (领域) that the problem belongs to, such as 水, 大气 or 矿山.
     domains: Vec<ProblemDomain> = Kind::List(<ProblemDomain as planner::Noun>::table, Link::Column("problem_id"));
@@ -200,13 +202,17 @@ filter! {
         text: TextFilter = |text| text.condition("title", TEXTS),
         /// Condition on the number as printed.
         number: TextFilter = |number| number.condition("number", NUMBERS),
-        /// The workflow status of the problem is one of these.
+        /// Condition on the problem as the figures of `statistics` judge it: by what a region, or the caller, answers.
+        /// The other conditions judge it as a whole.
+        answered: AnsweredFilter = |answered| answered.condition(Answered::of_problems),
+        /// The workflow status of the problem as a whole is one of these.
         status: Vec<Status> = |statuses| one_of::<_, entity::assignment::Status>("status", statuses),
         /// Condition on the latest date of the deadline.
         due_on: DateFilter = |day| day.due(),
         /// True: the deadline is ongoing (长期坚持). False: it is not.
         is_ongoing: bool = |ongoing| Condition::Compare("due_ongoing", "=", (*ongoing).into()),
-        /// True: the problem is open past its deadline on the current local day. False: it is not.
+        /// True: the problem as a whole, whoever is late, is open past its deadline on the current local day. False: it
+        /// is not. `answered` judges by a region's own answers.
         is_overdue: bool = |wanted| Condition::Holds(ledger::rule::pace::overdue, *wanted),
         /// The card in force is one of these, the most severe one of the measures' assignments that the caller may see;
         /// an empty list selects none.
@@ -221,7 +227,8 @@ filter! {
         /// Condition on the records of people held to account for the problem (责任追究).
         accountability: ListFilter<AccountabilityFilter> =
             |list| list.condition(<Accountability as planner::Noun>::table(), "problem_id"),
-        /// True: the problem is completed (完成). False: it is not.
+        /// True: the problem as a whole is completed (完成). False: it is not. `answered` judges by a region's own
+        /// answers.
         is_completed: bool = |completed| Condition::Null("completed_on", !completed),
         /// Condition on the moment of the last change.
         updated_at: DateTimeFilter = |at| at.condition("updated_at"),

@@ -86,7 +86,9 @@ pub(crate) struct StatisticsFilter {
     round: Option<RelationFilter<InspectionRoundFilter>>,
     /// Condition on the lead unit; a problem is led by the lead units of its measures.
     lead_unit: Option<RelationFilter<UnitFilter>>,
-    /// Condition on the unit that answers; a measure or a problem counts if one of its answering units satisfies it.
+    /// Condition on the unit that answers; a measure or a problem counts if one of its answering units satisfies it,
+    /// and is judged with the answers of the others, too. For what these units have done themselves, count
+    /// `ASSIGNMENTS`.
     unit: Option<RelationFilter<UnitFilter>>,
     /// The problem belongs to one of these domains, such as `水`.
     domains: Option<Vec<String>>,
@@ -389,6 +391,21 @@ impl Asked {
     }
 }
 
+/// Returns the day that an argument names, or today. Of a day to come nothing is known.
+fn day_of(ctx: &Context<'_>, argument: &str, given: Option<Date>) -> async_graphql::Result<NaiveDate> {
+    let today = ctx.data::<Request>()?.today();
+    match given {
+        Some(Date(day)) if day > today => Err(coded(
+            Code::BadUserInput,
+            Bilingual::new(
+                format!("`{argument}` 不能晚于今天（{today}）"),
+                format!("`{argument}` must not be after today ({today})"),
+            ),
+        )),
+        given => Ok(given.map_or(today, |day| day.0)),
+    }
+}
+
 /// Returns the answers to questions, in their order.
 async fn answered(ctx: &Context<'_>, questions: Vec<Question>) -> async_graphql::Result<Vec<Statistics>> {
     let request = ctx.data::<Request>()?;
@@ -415,12 +432,14 @@ impl StatisticsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Counts only items that satisfy this filter.")] filter: Option<StatisticsFilter>,
-        #[graphql(desc = "Local date to which the figures apply; today if omitted.")] as_of: Option<Date>,
+        #[graphql(desc = "Local date to which the figures apply, not after today; today if omitted.")] as_of: Option<
+            Date,
+        >,
         #[graphql(desc = "Dimension by which to split the figures.")] by: StatisticsDimension,
         #[graphql(desc = "Second dimension, by which each row is split.")] and: Option<StatisticsDimension>,
         #[graphql(desc = "Kind of item to count.", default_with = "StatisticsCount::Measures")] count: StatisticsCount,
     ) -> async_graphql::Result<Statistics> {
-        let as_of = as_of.map_or_else(|| ctx.data::<Request>().map(Request::today), |day| Ok(day.0))?;
+        let as_of = day_of(ctx, "asOf", as_of)?;
         let asked = Asked { filter: filter.unwrap_or_default(), by: Some(by), and, count };
         let mut answers = answered(ctx, asked.questions(ctx, &[as_of])?).await?;
         Ok(answers.remove(0))
@@ -432,7 +451,7 @@ impl StatisticsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Counts only items that satisfy this filter.")] filter: Option<StatisticsFilter>,
-        #[graphql(desc = "Local date of the last figures; today if omitted.")] until: Option<Date>,
+        #[graphql(desc = "Local date of the last figures, not after today; today if omitted.")] until: Option<Date>,
         #[graphql(desc = "Number of months, from 1 to 36.", default = 12)] months: i32,
         #[graphql(desc = "Dimension by which to split the figures; without it, `rows` is empty.")] by: Option<
             StatisticsDimension,
@@ -444,7 +463,7 @@ impl StatisticsQuery {
             let en = format!("`months: {months}` is out of range: ask for 1 to {MAX_MONTHS} months");
             return Err(coded(Code::BadUserInput, Bilingual::new(zh, en)));
         }
-        let until = until.map_or_else(|| ctx.data::<Request>().map(Request::today), |day| Ok(day.0))?;
+        let until = day_of(ctx, "until", until)?;
         let earlier = std::iter::successors(Some(Month::of(until)), |month| Some(month.previous()));
         let mut days: Vec<NaiveDate> = earlier.map(|month| month.last_day().min(until)).take(months as usize).collect();
         days.reverse();
