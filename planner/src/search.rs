@@ -35,8 +35,9 @@ enum Index {
     Nowhere,
     /// The row is one of the table.
     Of(Indexed),
-    /// The row is one of several tables, which its source narrows.
-    OfParts(&'static [Indexed]),
+    /// The row is one of several tables, which its source narrows. Some rows are found by their numbers, too: the
+    /// numbers, and the texts of the same table.
+    OfParts(&'static [Indexed], &'static [(Indexed, Indexed)]),
 }
 
 /// Columns of a table that the index covers together.
@@ -51,9 +52,14 @@ pub struct Indexed {
 }
 
 impl Texts {
-    /// Returns columns of a subquery that have the texts of several tables, all that the index covers of them.
-    pub const fn of_parts(columns: &'static [&'static str], parts: &'static [Indexed]) -> Self {
-        Self { columns, index: Index::OfParts(parts) }
+    /// Returns columns of a subquery that have the texts of several tables, all that the index covers of them, and of
+    /// some the numbers, too: `numbered` has these with the texts beside them.
+    pub const fn of_parts(
+        columns: &'static [&'static str],
+        parts: &'static [Indexed],
+        numbered: &'static [(Indexed, Indexed)],
+    ) -> Self {
+        Self { columns, index: Index::OfParts(parts, numbered) }
     }
 }
 
@@ -106,10 +112,10 @@ impl Sql<'_> {
     /// It is the stored number, without the rows that wait and had the word, and with those that have it now. If too
     /// many wait, the texts are read.
     pub(crate) fn stored_total(&mut self, texts: &Texts, text: &str) -> Option<String> {
-        let parts = match &texts.index {
+        let (parts, numbered) = match &texts.index {
             Index::Nowhere => return None,
-            Index::Of(indexed) => std::slice::from_ref(indexed),
-            Index::OfParts(parts) => parts,
+            Index::Of(indexed) => (std::slice::from_ref(indexed), [].as_slice()),
+            Index::OfParts(parts, numbered) => (*parts, *numbered),
         };
         let sees_all = parts.iter().all(|part| self.sight().rows(part.table).is_always());
         // What a database takes for the lower case of a letter may differ from what the index does.
@@ -117,12 +123,24 @@ impl Sql<'_> {
             return None;
         }
         let (gram, word) = (self.bind(fold::normal(text)), self.word(text));
+        let has = |columns: &[&str]| {
+            let has: Vec<String> = columns.iter().map(|column| self.contains(&format!("x.{column}"), &word)).collect();
+            has.join(" OR ")
+        };
+        // Few texts are numbers: most pairs are in none.
+        let by_number = numbered.iter().map(|(Indexed { name, table, columns }, texts)| {
+            format!(
+                "CASE WHEN EXISTS (SELECT 1 FROM search_gram g WHERE g.noun = '{name}' AND g.gram = {gram}) \
+                 OR EXISTS (SELECT 1 FROM search_pending p WHERE p.noun = '{name}') \
+                 THEN (SELECT count(*) FROM {table} x WHERE ({}) AND NOT coalesce({}, FALSE)) ELSE 0 END",
+                has(columns),
+                has(texts.columns)
+            )
+        });
         let totals: Vec<String> = parts
             .iter()
             .map(|Indexed { name, table, columns }| {
-                let has: Vec<String> =
-                    columns.iter().map(|column| self.contains(&format!("x.{column}"), &word)).collect();
-                let (has, had) = (has.join(" OR "), self.contains("p.was", &word));
+                let (has, had) = (has(columns), self.contains("p.was", &word));
                 format!(
                     "CASE WHEN (SELECT count(*) FROM \
                      (SELECT 1 FROM search_pending p WHERE p.noun = '{name}' LIMIT {most}) p) < {most} \
@@ -137,6 +155,7 @@ impl Sql<'_> {
                     most = MOST + 1
                 )
             })
+            .chain(by_number)
             .collect();
         Some(format!("({})", totals.join(" + ")))
     }

@@ -13,6 +13,7 @@ stories!(
     what_is_found_is_the_same_before_and_after_it_is_indexed,
     counts_stay_exact_whatever_is_edited,
     hits_come_in_one_order_whatever_the_page,
+    what_has_a_number_is_found_by_it,
 );
 
 fn width_case_and_script_make_no_difference(world: &World) {
@@ -145,7 +146,20 @@ fn what_is_found_is_the_same_before_and_after_it_is_indexed(world: &World) {
 
 /// Returns what the server finds for some words.
 fn found(server: &Server) -> Vec<Value> {
-    let words = ["整改", "水", "生态环境", "垃圾 整改", "生態環境", "没有的词", "局", "整改方案已印发", "Ａ1", "改，"];
+    let words = [
+        "整改",
+        "水",
+        "生态环境",
+        "垃圾 整改",
+        "生態環境",
+        "没有的词",
+        "局",
+        "整改方案已印发",
+        "Ａ1",
+        "改，",
+        "1-1",
+        "4-3 水",
+    ];
     words.iter().map(|words| server.data(INDEXED, &json!({ "words": words }))).collect()
 }
 
@@ -170,7 +184,7 @@ fn counts_stay_exact_whatever_is_edited(world: &World) {
     let execute = |sql: &str| block_on(async { world.db().await.execute_unprepared(sql).await.unwrap() });
     let index = || block_on(async { search::index_pending(&world.db().await).await.unwrap() });
     let is_right = || world.done(&["search", "check"]).contains("一致");
-    let words = ["整改", "水质", "新词", "旧词", "10"];
+    let words = ["整改", "水质", "新词", "旧词", "10", "1-"];
     let before = words.map(agree);
     execute("UPDATE measure SET content = '旧词整改' WHERE id = 1");
     index();
@@ -238,4 +252,45 @@ fn hits_come_in_one_order_whatever_the_page(world: &World) {
     let mut reversed = ids("first: 9, orderBy: [{field: RANK, direction: DESC}]");
     reversed.reverse();
     assert_eq!(reversed, all);
+}
+
+fn what_has_a_number_is_found_by_it(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let search = |words: &str| {
+        let query = "query($words: String!) { search(text: $words, first: 200) { totalCount nodes { kind objectId rank
+            snippet problem { number } measure { number } inspectionCase { number } } }
+            measures(filter: {number: {search: $words}}) { totalCount }
+            problems(filter: {number: {search: $words}}) { totalCount } }";
+        server.data(query, &json!({ "words": words }))
+    };
+    let case = server.data("{ inspectionCases(first: 1) { nodes { id number summary } } }", &json!({}));
+    let case = &case["inspectionCases"]["nodes"][0];
+    for settled in [false, true] {
+        if settled {
+            assert!(block_on(async { search::settle(&world.db().await).await.unwrap() }) > 0);
+        }
+        let found = search(case["number"].as_str().unwrap());
+        assert_eq!(
+            (&found["search"]["totalCount"], &found["search"]["nodes"][0]["objectId"]),
+            (&json!(1), &case["id"])
+        );
+        let found = search("1-1");
+        let hits = found["search"]["nodes"].as_array().unwrap();
+        let of = |kind: &str, name: &str| {
+            let is_numbered =
+                |hit: &&Value| hit["kind"] == kind && hit[name]["number"].as_str().unwrap().contains("1-1");
+            hits.iter().filter(is_numbered).count()
+        };
+        assert!(of("MEASURE", "measure") > 0, "{found}");
+        assert_eq!(of("MEASURE", "measure"), found["measures"]["totalCount"].as_u64().unwrap() as usize);
+        assert_eq!(of("PROBLEM", "problem"), found["problems"]["totalCount"].as_u64().unwrap() as usize);
+        assert!(hits[0]["snippet"].as_str().unwrap().contains("1-1"), "numbers come first: {}", hits[0]);
+        assert_eq!(found["search"]["totalCount"], json!(hits.len()));
+    }
+    // A number and words of the text together.
+    let number = case["number"].as_str().unwrap();
+    let word: String = case["summary"].as_str().unwrap().chars().take(2).collect();
+    assert_eq!(search(&format!("{number} {word}"))["search"]["totalCount"], 1);
+    assert_eq!(search(&format!("{number} 没有的词"))["search"]["totalCount"], 0);
 }

@@ -194,7 +194,8 @@ const FIGURES: &[Figure] = &[
 /// What is searched in the texts, as the index has it.
 pub(crate) const TEXTS: Indexed = Indexed { name: "inspection_case", table: "inspection_case", columns: &["summary"] };
 /// What is searched in the numbers, as the index has it.
-const NUMBERS: Indexed = Indexed { name: "inspection_case_number", table: "inspection_case", columns: &["number"] };
+pub(crate) const NUMBERS: Indexed =
+    Indexed { name: "inspection_case_number", table: "inspection_case", columns: &["number"] };
 
 noun! {
     /// A complaint handed over during an inspection (交办案件), as one region has to resolve it. Who complained is not

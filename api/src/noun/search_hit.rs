@@ -19,11 +19,11 @@ use crate::part::order::order;
 /// Kind of an object that a search finds.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
 pub(crate) enum SearchKind {
-    /// 反馈问题 · A problem, by title and description.
+    /// 反馈问题 · A problem, by number, title and description.
     Problem,
-    /// 整改措施 · A measure, by its text.
+    /// 整改措施 · A measure, by its number and its text.
     Measure,
-    /// 交办案件 · A complaint case, by its summary.
+    /// 交办案件 · A complaint case, by its number and its summary.
     InspectionCase,
     /// 督察轮次 · An inspection round, by its name.
     InspectionRound,
@@ -37,7 +37,7 @@ pub(crate) enum SearchKind {
     ProgressReport,
 }
 
-/// Hits in a name or a title come first; among them, in the order of the kinds.
+/// Hits in a number, a name or a title come first; among them, in the order of the kinds.
 const RANK: SortKey = SortKey::column("{t}.place", "place", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[Dimension::plain("KIND", "种类 · Kind of the object.", "{t}.kind")];
@@ -61,15 +61,19 @@ const TEXTS: Texts = Texts::of_parts(
         case_report::TEXTS,
         progress_report::TEXTS,
     ],
+    &[(problem::NUMBERS, problem::TEXTS), (measure::NUMBERS, measure::TEXTS), (case::NUMBERS, case::TEXTS)],
 );
 
-/// Writes one part of the search: the objects of a table at one place among all, by the SQL of all their text, and of
-/// the condition that they belong to this place.
+/// Writes one part of the search: the objects of a table at one place among all, by the SQL of all their text, of the
+/// condition by which the index narrows them, and of the condition that they belong to this place.
 macro_rules! part {
-    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:literal) => {
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:expr) => {
         part!($place, $kind, $table, $id, $text, "TRUE")
     };
-    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:literal, $only:literal) => {
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:expr, $only:expr) => {
+        part!($place, $kind, $table, $id, $text, concat!("{found:", $table, ":x}"), $only)
+    };
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:expr, $found:expr, $only:expr) => {
         concat!(
             "SELECT x.id, '",
             $kind,
@@ -81,9 +85,9 @@ macro_rules! part {
             $text,
             " AS text FROM ",
             $table,
-            " x WHERE {found:",
-            $table,
-            ":x} AND {sees:",
+            " x WHERE ",
+            $found,
+            " AND {sees:",
             $table,
             ":x} AND ",
             $only
@@ -91,10 +95,39 @@ macro_rules! part {
     };
 }
 
-/// Writes one of the two parts of problems: those with the first word in their titles, or the others.
+/// Writes the part of the objects that have the first word in their numbers; the others may be there or in the text.
+macro_rules! numbered {
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:expr) => {
+        part!(
+            $place,
+            $kind,
+            $table,
+            $id,
+            concat!("x.number || ' ' || ", $text),
+            concat!("{first:", $table, "_number:x}"),
+            "{has:x.number}"
+        )
+    };
+}
+
+/// The condition that an object does not have the first word in its number.
+macro_rules! unnumbered {
+    () => {
+        "NOT {has:coalesce(x.number, '')}"
+    };
+}
+
+/// The text of a problem.
+macro_rules! problem_text {
+    () => {
+        "x.title || coalesce(' ' || x.description, '')"
+    };
+}
+
+/// Writes one of the two parts of problems by their text: those with the first word in their titles, or the others.
 macro_rules! problems {
     ($place:literal, $only:literal) => {
-        part!($place, "PROBLEM", "problem", "problem", "x.title || coalesce(' ' || x.description, '')", $only)
+        part!($place, "PROBLEM", "problem", "problem", problem_text!(), concat!($only, " AND ", unnumbered!()))
     };
 }
 
@@ -137,11 +170,14 @@ macro_rules! hits {
 macro_rules! with_parts {
     ($to:ident) => {
         $to!(
-            problems!("0", "{first:problem_title:x} AND {has:x.title}"),
-            part!("1", "MEASURE", "measure", "measure", "x.content"),
-            part!("2", "INSPECTION_CASE", "inspection_case", "case", "x.summary"),
-            part!("3", "INSPECTION_ROUND", "inspection_round", "round", "x.name"),
-            part!("4", "UNIT", "unit", "unit", "x.name"),
+            numbered!("0", "PROBLEM", "problem", "problem", problem_text!()),
+            numbered!("1", "MEASURE", "measure", "measure", "x.content"),
+            numbered!("2", "INSPECTION_CASE", "inspection_case", "case", "x.summary"),
+            problems!("3", "{first:problem_title:x} AND {has:x.title}"),
+            part!("4", "MEASURE", "measure", "measure", "x.content", unnumbered!()),
+            part!("5", "INSPECTION_CASE", "inspection_case", "case", "x.summary", unnumbered!()),
+            part!("6", "INSPECTION_ROUND", "inspection_round", "round", "x.name"),
+            part!("7", "UNIT", "unit", "unit", "x.name"),
             problems!("8", "NOT {has:x.title}"),
             part!("13", "COMMENT", "comment", "comment", "x.text"),
             part!("14", "CASE_REPORT", "case_report", "casereport", "x.text"),
@@ -178,7 +214,7 @@ noun! {
     kind: SearchKind = Kind::Column("kind");
     /// Global id of the object that was found, for `node`.
     objectId: async_graphql::ID = Kind::Column("object_id");
-    /// Place of the hit among all: the smaller the better. Hits in a name or a title are below 8.
+    /// Place of the hit among all: the smaller the better. Hits in a number, a name or a title are below 8.
     rank: i32 = Kind::Column("place");
     /// About 80 characters around the first hit, as printed.
     snippet: String = Kind::Expression(snippet);
