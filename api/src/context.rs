@@ -12,6 +12,7 @@ use entity::account::Role;
 use entity::{mail, reminder_rule};
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use ledger::fault::Fault;
 use ledger::file::storage::Storage;
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
@@ -332,6 +333,22 @@ impl Caller {
 /// Computes the value of a field for a request, from what the database returned.
 pub(crate) type Finishing = fn(&Request, &Finish, &Value) -> Value;
 
+/// What is wanted of a list, in the form that an export takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    /// The root field.
+    pub(crate) list: &'a str,
+    /// Its argument `filter`, as JSON.
+    pub(crate) filter: Option<&'a str>,
+    /// Its argument `orderBy`, as JSON.
+    pub(crate) order_by: Option<&'a str>,
+    /// Paths of fields, separated by commas.
+    pub(crate) columns: Option<&'a str>,
+}
+
+/// Checks that a list can be read as it is wanted.
+pub(crate) type CheckList = Arc<dyn Fn(&Wish<'_>) -> Result<(), Fault> + Send + Sync>;
+
 /// One GraphQL request, as resolvers and acts see it.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -345,6 +362,7 @@ pub(crate) struct Request {
     pub(crate) reminding: Reminding,
     pub(crate) installation: Installation,
     pub(crate) imports: workbook::Imports,
+    pub(crate) check_list: CheckList,
     pub(crate) now: DateTime<Utc>,
     /// When the time of the operation is over.
     pub(crate) until: Instant,

@@ -134,6 +134,11 @@ fn an_export_shows_what_its_reader_may_see(world: &World) {
     assert_eq!(ask(&server, "none", "measures.csv", &[], "zh").0.status, 401);
     let (answer, _) = server.fetch("/export/measures.csv", &[]);
     assert_eq!(answer.status, 401);
+    // What everybody may read is exported to everybody, here and by GraphQL.
+    let (answer, bytes) = server.fetch("/export/notices.csv?columns=unit,notice", &[]);
+    assert_eq!((answer.status, rows_of(&bytes)[0].join(",").as_str()), (200, "单位,公示内容"), "{}", answer.body);
+    let query = json!({ "query": "{ notices { nodes { unit } } }" }).to_string();
+    assert_eq!(server.send(&[("content-type", "application/json"), ("accept", "text/csv")], &query).status, 200);
 }
 
 fn cells_are_dates_labels_and_never_formulas(world: &World) {
@@ -152,6 +157,12 @@ fn cells_are_dates_labels_and_never_formulas(world: &World) {
     let expected = ["'@SUM(1) 先行整治第1段", "已交办", "2027年12月31日前完成", "2027-12-31", "否", "市水利局"];
     assert_eq!((row.len(), &row[..6]), (7, &expected[..]));
     assert_eq!(row[6].len(), "2026-11-29 13:00".len(), "{}", row[6]);
+
+    // What stands one level deeper has its own heading, too.
+    let columns =
+        [("columns", "objections.text,objections.raisedAt,availableActions.label,availableActions.isAvailable")];
+    let headings = ["异议·异议内容", "异议·登记时间", "可办事项·操作", "可办事项·目前能否办理"];
+    assert_eq!(rows(&server, &city, "closeOuts", &columns)[0], headings);
 
     let (answer, bytes) = ask(&server, &city, "measures.xlsx", &wanted, "en");
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -218,6 +229,7 @@ fn what_cannot_be_exported_is_refused_clearly(world: &World) {
         ("measures.csv", &[("columns", "number,late")], 400, "BAD_REQUEST", "没有字段 late", "has no field late"),
         ("measures.csv", &[("columns", "number.x")], 400, "BAD_REQUEST", "没有下级字段", "number has no fields"),
         ("measures.csv", &[("columns", "assignments")], 400, "BAD_REQUEST", "AssignmentConnection", "name a field of"),
+        ("measures.csv", &[("columns", "")], 400, "BAD_REQUEST", "columns 应为字段的路径", "`columns` should be"),
         ("measures.csv", &[("first", "5")], 400, "BAD_REQUEST", "filter、orderBy、columns", "expected parameters"),
     ];
     for (file, wanted, status, code, zh, en) in cases {
@@ -308,7 +320,8 @@ fn a_query_is_exported_by_accept(world: &World) {
 
     // What has no place in one table is refused, and why.
     for (document, why) in [
-        ("{ viewer { id } }", "viewer"),
+        ("{ viewer { id } }", "viewer 不是列表"),
+        ("{ search(text: \"整治\") { nodes { rank } } }", "search 须给出参数"),
         ("{ measures { nodes { number } } units { nodes { name } } }", "一个列表"),
         ("{ measures { totalCount } }", "nodes"),
         ("{ measures(first: 5) { nodes { number } } }", "first"),

@@ -66,6 +66,13 @@ fn a_view_is_kept_for_its_owner_alone(world: &World) {
         ),
         (json!({ "name": "甲", "list": "measures", "orderBy": "{" }), "orderBy"),
         (json!({ "name": "甲", "list": "measures", "columns": "x".repeat(3000) }), "columns"),
+        // What the list does not have would not work later.
+        (json!({ "name": "甲", "list": "search" }), "list"),
+        (json!({ "name": "甲", "list": "measures", "filter": "{\"nope\": 1}" }), "filter"),
+        (json!({ "name": "甲", "list": "measures", "filter": "{\"isOverdue\": \"yes\"}" }), "filter"),
+        (json!({ "name": "甲", "list": "measures", "orderBy": "[{\"field\": \"NOPE\"}]" }), "orderBy"),
+        (json!({ "name": "甲", "list": "measures", "columns": "number,nope" }), "columns"),
+        (json!({ "name": "甲", "list": "measures", "columns": "number,,content" }), "columns"),
     ] {
         let refused = save(&server, &office, &wrong)["errors"].clone();
         assert_eq!(refused, json!([{ "code": "INVALID", "path": ["input", path] }]), "{wrong}");

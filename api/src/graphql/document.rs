@@ -241,11 +241,8 @@ impl Operation {
             if given.is_none() && ty.nullable {
                 continue;
             }
-            let Some(Misfit { path, expected }) = types.misfit(given.unwrap_or(&Value::Null), ty) else { continue };
-            let (zh, en) = match expected {
-                Some(expected) => (format!("应为 {expected}"), format!("should be {expected}")),
-                None => (format!("不在 {ty} 中"), format!("is not in {ty}")),
-            };
+            let Some(Misfit { path, why }) = types.misfit(given.unwrap_or(&Value::Null), ty) else { continue };
+            let (zh, en) = why.words();
             return Err(Refused {
                 locations: vec![*position],
                 ..Refused::new(

@@ -15,7 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use planner::{Bilingual, Freshness, Lane, Reader, Selection};
 use tracing::Instrument;
 
-use crate::context::{Caller, Limits, Oidc, Options, Request, Services};
+use crate::context::{Caller, CheckList, Limits, Oidc, Options, Request, Services};
 use crate::error::{Code, Refused, bounded, failed, finish};
 use crate::gate::Gate;
 use crate::gate::credentials::Queue;
@@ -27,6 +27,7 @@ use crate::graphql::escape;
 use crate::graphql::feed::{Begun, Feed};
 use crate::graphql::limits::{check_variables, one_by_one};
 use crate::graphql::listing::{self, ExportRequest};
+use crate::graphql::member;
 use crate::graphql::merging;
 use crate::graphql::params::Params;
 use crate::graphql::persisted::Persisted;
@@ -49,7 +50,8 @@ const PAYLOAD_MARGIN: Duration = Duration::from_secs(1);
 /// Answers GraphQL requests.
 pub(crate) struct Engine {
     schema: Ledger,
-    types: Types,
+    types: Arc<Types>,
+    check_list: CheckList,
     limits: Limits,
     introspection: bool,
     known: Known,
@@ -121,9 +123,12 @@ impl Engine {
     pub(crate) fn new(services: Services, reader: Arc<Reader>, gate: Arc<Gate>, options: &Options) -> Self {
         metrics::begin();
         let readers = services.readers;
+        let types = Arc::new(Types::read(&sdl()));
+        let known = types.clone();
         Self {
             schema: schema(options.introspection),
-            types: Types::read(&sdl()),
+            types,
+            check_list: Arc::new(move |wish| listing::check(&known, wish)),
             limits: options.limits.clone(),
             introspection: options.introspection,
             known: Known::within(options.limits.documents),
@@ -358,6 +363,7 @@ impl Engine {
         self.limits.check_text(text)?;
         let mut parsed = async_graphql::parser::parse_query(escape::resolve(text))?;
         self.limits.check_document(&parsed, self.introspection)?;
+        member::check(text)?;
         document::frame(&mut parsed);
         position::check(&parsed, &self.types)?;
         merging::check(&parsed, &self.types)?;
@@ -448,6 +454,7 @@ impl Engine {
             reminding: self.services.reminding.clone(),
             installation: self.services.installation.clone(),
             imports: self.services.imports.clone(),
+            check_list: self.check_list.clone(),
             now: (self.services.clock)(),
             until: Instant::now() + self.limits.time,
             clock: self.services.clock.clone(),

@@ -10,13 +10,19 @@ const LABELS: &[(&str, &str)] = &[
     ("accountedCount", "已交账项数"),
     ("acknowledgedAt", "签收时间"),
     ("act", "操作"),
+    ("action", "操作代码"),
     ("actor", "操作人"),
     ("address", "网络地址"),
     ("Suppression.address", "邮箱"),
+    ("UnitAddress.address", "邮箱"),
+    ("addresses", "收件邮箱"),
     ("after", "变更后"),
+    ("alias", "名称"),
+    ("aliases", "曾用名"),
     ("amount", "数值"),
     ("ImportDecision.answer", "决定"),
     ("WebhookDelivery.answer", "接口答复"),
+    ("Objection.answer", "答复"),
     ("answerBy", "答复期限"),
     ("answerLabel", "决定（文字）"),
     ("applicant", "申请人"),
@@ -25,11 +31,19 @@ const LABELS: &[(&str, &str)] = &[
     ("asOf", "截至日期"),
     ("assignment", "责任分解"),
     ("at", "时间"),
+    ("availableActions", "可办事项"),
     ("bouncedAt", "退信时间"),
+    ("changes", "变更内容"),
+    ("checkPlans", "检查计划"),
+    ("count", "数量"),
+    ("domains", "领域"),
+    ("done", "完成量"),
     ("event", "事项"),
     ("events", "推送哪些事项"),
+    ("every", "检查频次"),
     ("failingSince", "失败始于"),
     ("failures", "连续失败次数"),
+    ("field", "字段代码"),
     ("hasCalendar", "是否附日历"),
     ("attempts", "发送次数"),
     ("attemptedAt", "最近推送时间"),
@@ -58,13 +72,17 @@ const LABELS: &[(&str, &str)] = &[
     ("Session.createdAt", "登录时间"),
     ("Webhook.createdAt", "创建时间"),
     ("WebhookDelivery.createdAt", "入队时间"),
+    ("Suppression.createdAt", "停发时间"),
     ("cron", "时间表达式"),
     ("cycle", "销号轮次"),
     ("deadline", "整改时限"),
     ("decidedAt", "审批时间"),
+    ("ImportDecision.decidedAt", "决定时间"),
+    ("Objection.decidedAt", "决定时间"),
     ("decidedOn", "决定日期"),
     ("decider", "决定人"),
     ("decision", "审批意见"),
+    ("CloseOut.decision", "销号决定"),
     ("declineReason", "退回理由"),
     ("declinedAt", "退回时间"),
     ("delegate", "受托人"),
@@ -92,6 +110,7 @@ const LABELS: &[(&str, &str)] = &[
     ("id", "标识"),
     ("immediate", "是否立行立改"),
     ("inspectionCase", "交办案件"),
+    ("isAvailable", "目前能否办理"),
     ("isCalendar", "是否日历订阅"),
     ("isCompleted", "是否完成"),
     ("isCompletedBy", "是否仅知截至日期前完成"),
@@ -102,13 +121,24 @@ const LABELS: &[(&str, &str)] = &[
     ("isLimited", "是否待设置两步验证"),
     ("isOpen", "是否可提异议"),
     ("isOverdue", "是否逾期"),
+    ("isPermitted", "是否有权办理"),
     ("isReachable", "是否可收邮件"),
     ("isReadOnly", "是否只读"),
     ("isRepeat", "是否重复件"),
     ("issuedAt", "下达时间"),
     ("issuer", "下达单位"),
+    ("isUpheld", "是否成立"),
+    ("items", "所列事项"),
     ("kind", "类型"),
+    ("CasePollution.kind", "种类"),
+    ("CheckPlan.kind", "检查类型"),
+    ("Ownership.kind", "主责或共性"),
     ("label", "说明"),
+    ("AuditChange.label", "字段"),
+    ("AuditEntry.label", "所办事项"),
+    ("AvailableAction.label", "操作"),
+    ("Milestone.label", "步骤"),
+    ("Quantity.label", "指标"),
     ("language", "语言"),
     ("lastError", "最近一次错误"),
     ("lastReportedAt", "最近填报时间"),
@@ -121,18 +151,22 @@ const LABELS: &[(&str, &str)] = &[
     ("liftReason", "解除理由"),
     ("liftedAt", "解除时间"),
     ("localDay", "日期"),
+    ("lookedBackBy", "后续回头看"),
     ("looksBackAt", "回头看的对象"),
     ("madeBy", "检查人"),
     ("madeOn", "检查日期"),
     ("measure", "整改措施"),
+    ("measuresByDeadlineYear", "措施时限年份"),
     ("missingCount", "未交账项数"),
     ("mediaType", "文件格式"),
     ("milestones", "分步时限"),
     ("meetingAt", "约谈时间"),
     ("mergedInto", "并入"),
     ("money", "金额（万元）"),
+    ("mutation", "对应变更"),
     ("name", "名称"),
     ("Account.name", "姓名"),
+    ("MeasureLeader.name", "姓名"),
     ("newDueOn", "延期后到期日"),
     ("newRaw", "延期后时限"),
     ("nextAttemptAt", "下次发送时间"),
@@ -142,6 +176,7 @@ const LABELS: &[(&str, &str)] = &[
     ("noticeUntil", "公示截止日期"),
     ("number", "编号"),
     ("objectId", "对象标识"),
+    ("objections", "异议"),
     ("oldDueOn", "原到期日"),
     ("oldRaw", "原时限"),
     ("onBehalfOf", "代谁办理"),
@@ -151,6 +186,7 @@ const LABELS: &[(&str, &str)] = &[
     ("overdueAfter", "此日后逾期"),
     ("overdueCount", "逾期项数"),
     ("owedCount", "应交账项数"),
+    ("ownership", "责任归属"),
     ("pace", "进度"),
     ("parent", "上级行政区"),
     ("payload", "推送内容"),
@@ -160,17 +196,25 @@ const LABELS: &[(&str, &str)] = &[
     ("phone", "电话"),
     ("plannedDueOn", "计划到期日"),
     ("place", "约谈地点"),
+    ("pollution", "污染类型"),
     ("position", "序号"),
     ("post", "责任身份"),
     ("previousHash", "前一哈希值"),
     ("previousSecretUntil", "旧密钥有效至"),
     ("printed", "原文"),
     ("problem", "反馈问题"),
+    ("problemsByDeadlineYear", "问题时限年份"),
+    ("problemsByProgress", "问题整改进度"),
+    ("progress", "整改进度"),
+    ("quantities", "量化指标"),
     ("question", "问题"),
+    ("raisedAt", "登记时间"),
     ("rank", "级别"),
     ("ratedProgress", "整改进度（台账）"),
     ("raw", "时限"),
     ("reason", "理由"),
+    ("AvailableAction.reason", "不能办理的原因"),
+    ("receivedOn", "收到日期"),
     ("recipient", "接收单位"),
     ("recordedAt", "登记时间"),
     ("recorder", "登记人"),
@@ -211,9 +255,11 @@ const LABELS: &[(&str, &str)] = &[
     ("submittedAt", "填报时间"),
     ("summary", "案情摘要"),
     ("supervisingUnit", "督导单位"),
+    ("target", "目标量"),
     ("task", "整改任务"),
     ("taskNumber", "任务编号"),
     ("text", "进展情况"),
+    ("Objection.text", "异议内容"),
     ("thumbnailUrl", "缩略图地址"),
     ("title", "标题"),
     ("to", "收件人"),
@@ -221,6 +267,7 @@ const LABELS: &[(&str, &str)] = &[
     ("totalCount", "数量"),
     ("unit", "单位"),
     ("Assignment.unit", "责任单位"),
+    ("Quantity.unit", "计量单位"),
     ("updatedAt", "更新时间"),
     ("uploadedAt", "上传时间"),
     ("uploader", "上传人"),
@@ -234,6 +281,7 @@ const LABELS: &[(&str, &str)] = &[
     ("webhook", "推送接口"),
     ("withdrawReason", "撤回理由"),
     ("withdrawnAt", "撤回时间"),
+    ("year", "年份"),
 ];
 
 /// Returns the Chinese label of a field of an object; none if it has none.
@@ -262,23 +310,32 @@ pub(crate) fn english(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::listing::{listed, lists, values_of};
+    use std::collections::BTreeSet;
+
+    use crate::graphql::listing::{listed, lists};
     use crate::graphql::schema::sdl;
     use crate::graphql::types::{Types, base};
 
     #[test]
-    fn every_field_of_a_list_has_a_label() {
+    fn every_field_that_can_be_a_column_has_a_label() {
         let types = Types::read(&sdl());
         let mut bare = Vec::new();
-        for list in lists(&types) {
-            let noun = listed(&types, &list).unwrap();
-            bare.extend(values_of(&types, noun).filter(|name| known(noun, name).is_none()).map(|name| (noun, name)));
-            for (name, ty) in types.fields(noun) {
+        let (mut known_of, mut objects) = (BTreeSet::new(), Vec::new());
+        objects.extend(lists(&types).iter().filter_map(|list| listed(&types, list)));
+        while let Some(object) = objects.pop() {
+            if !known_of.insert(object) {
+                continue;
+            }
+            for (name, ty) in types.fields(object) {
                 let of = base(ty);
-                let is_one = types.is_object(of) && types.field(of, "nodes").is_none() && !ty.to_string().contains('[');
-                if is_one && known(noun, name).is_none() {
-                    bare.push((noun, name));
+                // A list with pages is exported by itself.
+                if types.field(of, "pageInfo").is_some() || types.needs_arguments(object, name) {
+                    continue;
                 }
+                if known(object, name).is_none() {
+                    bare.push((object, name));
+                }
+                objects.extend(types.is_object(of).then_some(of));
             }
         }
         assert_eq!(bare, Vec::new());

@@ -1,15 +1,17 @@
 //! The operation that reads a list for its export: the document with the columns of the list, each with its heading and
 //! how its values are written.
 
-use async_graphql::Variables;
 use async_graphql::parser::types::{BaseType, OperationType, Type};
-use planner::{Selected, Selection};
+use async_graphql::{Value, Variables};
+use ledger::fault::Fault;
+use planner::{Bilingual, Selected, Selection};
 use serde_json::{Map, Value as Json};
 
+use crate::context::Wish;
 use crate::error::{Code, Refused};
 use crate::graphql::document::Operation;
 use crate::graphql::label;
-use crate::graphql::types::{Types, base};
+use crate::graphql::types::{Misfit, Types, base};
 use crate::language::Language;
 
 /// The most columns of an export.
@@ -66,7 +68,7 @@ pub(crate) fn listed<'a>(types: &'a Types, list: &str) -> Option<&'a str> {
 }
 
 /// Returns the fields of an object that are plain values and not its id.
-pub(crate) fn values_of<'a>(types: &'a Types, object: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+fn values_of<'a>(types: &'a Types, object: &str) -> impl Iterator<Item = &'a str> + use<'a> {
     let is_value = |ty: &&Type| !types.is_object(base(ty)) && base(ty) != "ID" && matches!(ty.base, BaseType::Named(_));
     types.fields(object).into_iter().filter(move |(_, ty)| is_value(ty)).map(|(name, _)| name)
 }
@@ -111,9 +113,15 @@ pub(crate) fn columns(
         None => usual(types, noun),
         Some(wanted) => wanted.split(',').map(|path| path.trim().to_owned()).collect(),
     };
+    if paths.iter().any(String::is_empty) {
+        let (zh, en) = (
+            "columns 应为字段的路径，用逗号分隔，如 number,leadUnit.name",
+            "`columns` should be paths of fields, separated by commas, such as number,leadUnit.name",
+        );
+        return Err(Refused::new(Code::BadRequest, zh, en));
+    }
     if paths.len() > MAX_COLUMNS {
-        let (zh, en) =
-            (format!("导出的列最多 {MAX_COLUMNS} 个"), format!("an export has at most {MAX_COLUMNS} columns"));
+        let (zh, en) = (format!("导出的列最多 {MAX_COLUMNS} 个"), format!("an export has at most {MAX_COLUMNS} columns"));
         return Err(Refused::new(Code::BadRequest, zh, en));
     }
     paths.iter().map(|path| column(types, noun, path, language)).collect()
@@ -171,6 +179,33 @@ fn column(types: &Types, noun: &str, path: &str, language: Language) -> Result<C
     }
 }
 
+/// Checks that a list can be read with a filter, an order and columns, each in the form that an export takes.
+pub(crate) fn check(types: &Types, wish: &Wish<'_>) -> Result<(), Fault> {
+    let Some(noun) = listed(types, wish.list) else {
+        let (zh, en) = (format!("没有列表 {}", wish.list), format!("there is no list {}", wish.list));
+        return Err(Fault::invalid(zh, en, &["input", "list"]));
+    };
+    for (argument, text) in [("filter", wish.filter), ("orderBy", wish.order_by)] {
+        let Some(text) = text else { continue };
+        let wrong = |zh: String, en: String| {
+            Fault::invalid(format!("{argument}{zh}"), format!("{argument}{en}"), &["input", argument])
+        };
+        let value: Json = serde_json::from_str(text)
+            .map_err(|why| wrong(format!(" 应为 JSON：{why}"), format!(" should be JSON: {why}")))?;
+        let value = Value::from_json(value).map_err(|why| wrong(format!("：{why}"), format!(": {why}")))?;
+        let misfit = types.of_argument("Query", wish.list, argument).and_then(|(ty, _)| types.misfit(&value, ty));
+        if let Some(Misfit { path, why }) = misfit {
+            let (zh, en) = why.words();
+            return Err(wrong(format!("{path} {zh}"), format!("{path} {en}")));
+        }
+    }
+    let wanted = wish.columns.filter(|columns| !columns.trim().is_empty());
+    columns(types, noun, wanted, Language::Chinese).map(drop).map_err(|refused| {
+        let Bilingual { zh, en } = refused.message;
+        Fault::invalid(zh, en, &["input", "columns"])
+    })
+}
+
 /// What an operation asks to be exported: one list, its columns, and its filter and order.
 pub(crate) struct ExportRequest {
     /// The name of the list, a root field.
@@ -198,9 +233,16 @@ pub(crate) fn wanted(
         return Err(unfit("text/csv 只导出含一个列表的查询", "text/csv exports a query with one root field, a list"));
     };
     let list = root.name();
-    let (Some(noun), Some(nodes)) = (listed(types, list), root.child("nodes")) else {
-        let (zh, en) = (format!("{list} 不是选取 nodes 的列表，不能导出"), format!("{list} is no list with `nodes`"));
+    let Some(noun) = listed(types, list) else {
+        let (zh, en) = if types.needs_arguments("Query", list) {
+            (format!("{list} 须给出参数，不能导出"), format!("{list} needs arguments and is not exported"))
+        } else {
+            (format!("{list} 不是列表，不能导出"), format!("{list} is no list and is not exported"))
+        };
         return Err(unfit(zh, en));
+    };
+    let Some(nodes) = root.child("nodes") else {
+        return Err(unfit(format!("请在 {list} 中选取 nodes"), format!("select `nodes` of {list}")));
     };
     let mut values = Map::new();
     for (name, value) in root.arguments() {

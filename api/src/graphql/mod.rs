@@ -9,6 +9,7 @@ pub(crate) mod label;
 pub(crate) mod limits;
 pub(crate) mod listing;
 pub(crate) mod literal;
+pub(crate) mod member;
 pub(crate) mod merging;
 pub(crate) mod params;
 pub(crate) mod persisted;

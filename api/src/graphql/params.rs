@@ -16,8 +16,8 @@ pub(crate) struct Params {
     /// The name of the requested operation.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Variables,
-    /// The SHA-256 of the text, in hexadecimal, or the id of a trusted document, in lower case; none if the client
-    /// gives neither.
+    /// The SHA-256 of the text, in hexadecimal and perhaps after `sha256:`, or the id of a trusted document, in lower
+    /// case; none if the client gives neither.
     pub(crate) hash: Option<String>,
 }
 
@@ -25,36 +25,52 @@ pub(crate) struct Params {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
-    extensions: Option<Extensions>,
-    document_id: Option<String>,
+    query: Option<Value>,
+    operation_name: Option<Value>,
+    variables: Option<Value>,
+    extensions: Option<Value>,
+    document_id: Option<Value>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Extensions {
-    persisted_query: Option<PersistedQuery>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PersistedQuery {
-    sha256_hash: String,
-}
-
-impl From<Members> for Params {
-    fn from(members: Members) -> Self {
-        let hash = members.extensions.unwrap_or_default().persisted_query.map(|persisted| persisted.sha256_hash);
-        let hash = hash.or_else(|| members.document_id.map(|id| id.trim_start_matches("sha256:").to_owned()));
-        Self {
-            query: members.query,
-            operation_name: members.operation_name.filter(|name| !name.is_empty()),
-            variables: members.variables.map(|map| Variables::from_json(Value::Object(map))).unwrap_or_default(),
-            hash: hash.map(|hash| hash.to_ascii_lowercase()),
-        }
+impl Members {
+    fn read(self) -> Result<Params, Refused> {
+        let persisted = object("extensions", self.extensions)?.and_then(|mut members| members.remove("persistedQuery"));
+        let persisted = object("extensions.persistedQuery", persisted)?.map(|mut members| members.remove("sha256Hash"));
+        let hash = text("extensions.persistedQuery.sha256Hash", persisted.flatten())?;
+        let id = text("documentId", self.document_id)?;
+        let params = Params {
+            query: text("query", self.query)?,
+            operation_name: text("operationName", self.operation_name)?.filter(|name| !name.is_empty()),
+            variables: object("variables", self.variables)?
+                .map(|map| Variables::from_json(Value::Object(map)))
+                .unwrap_or_default(),
+            hash: hash.or(id).map(|hash| hash.to_ascii_lowercase()),
+        };
+        if params.query.is_none() && params.hash.is_none() { Err(malformed()) } else { Ok(params) }
     }
+}
+
+/// Reads a member that is a string; none if it is null or left out.
+fn text(name: &str, given: Option<Value>) -> Result<Option<String>, Refused> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(unlike(name, "字符串", "a string")),
+    }
+}
+
+/// Reads a member that is an object; none if it is null or left out.
+fn object(name: &str, given: Option<Value>) -> Result<Option<Map<String, Value>>, Refused> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(members)) => Ok(Some(members)),
+        Some(_) => Err(unlike(name, "JSON 对象", "a JSON object")),
+    }
+}
+
+/// Makes the refusal of a member that is something else than it should be.
+fn unlike(name: &str, zh: &str, en: &str) -> Refused {
+    Refused::new(Code::BadRequest, format!("{name} 应为{zh}"), format!("`{name}` should be {en}"))
 }
 
 fn malformed() -> Refused {
@@ -82,8 +98,7 @@ impl Params {
         if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(malformed());
         }
-        let asked: Self = serde_json::from_slice::<Members>(json).map_err(|error| unread(&error))?.into();
-        asked.complete()
+        serde_json::from_slice::<Members>(json).map_err(|error| unread(&error))?.read()
     }
 
     /// Reads a batch of at most `most` requests, or one request as a batch of one. Returns whether the body was a
@@ -108,7 +123,7 @@ impl Params {
                 format!("a batch must have 1 to {most} operations"),
             ));
         }
-        let batch: Result<Vec<Self>, Refused> = batch.into_iter().map(|one| Self::from(one).complete()).collect();
+        let batch: Result<Vec<Self>, Refused> = batch.into_iter().map(Members::read).collect();
         Ok((batch?, true))
     }
 
@@ -121,22 +136,31 @@ impl Params {
                 "expected parameters: query, operationName, variables (a JSON object)",
             )
         };
-        let parameters = actix_web::web::Query::<HashMap<String, String>>::from_query(text).map_err(|_| malformed())?;
-        let mut parameters = parameters.into_inner();
-        let variables = parameters.remove("variables");
-        let extensions = parameters.remove("extensions");
-        let members = Members {
-            query: parameters.remove("query"),
-            operation_name: parameters.remove("operationName"),
-            variables: variables.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| malformed())?,
-            extensions: extensions.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| malformed())?,
-            document_id: parameters.remove("documentId"),
+        let given = actix_web::web::Query::<Vec<(String, String)>>::from_query(text).map_err(|_| malformed())?;
+        let mut parameters = HashMap::new();
+        for (name, value) in given.into_inner() {
+            if parameters.insert(name.clone(), value).is_some() {
+                let (zh, en) = (format!("参数 {name} 只能给出一次"), format!("the parameter `{name}` is given twice"));
+                return Err(Refused::new(Code::BadRequest, zh, en));
+            }
+        }
+        let mut json = |name: &str| match parameters.remove(name) {
+            Some(text) => serde_json::from_str(&text).map(Some).map_err(|_| unlike(name, "JSON 对象", "a JSON object")),
+            None => Ok(None),
         };
-        Self::from(members).complete().map_err(|_| malformed())
-    }
-
-    fn complete(self) -> Result<Self, Refused> {
-        if self.query.is_none() && self.hash.is_none() { Err(malformed()) } else { Ok(self) }
+        let (variables, extensions) = (json("variables")?, json("extensions")?);
+        let mut text = |name: &str| parameters.remove(name).map(Value::String);
+        let members = Members {
+            query: text("query"),
+            operation_name: text("operationName"),
+            variables,
+            extensions,
+            document_id: text("documentId"),
+        };
+        if members.query.is_none() && members.document_id.is_none() && members.extensions.is_none() {
+            return Err(malformed());
+        }
+        members.read()
     }
 }
 

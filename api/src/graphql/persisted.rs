@@ -28,6 +28,11 @@ pub(crate) fn document_hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
+/// Returns the id of a document without the prefix that names the hash.
+fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
 impl Persisted {
     /// `trusted` are the trusted documents by their ids. If they are given, no other document is executed.
     pub(crate) fn new(trusted: Option<HashMap<String, String>>) -> Self {
@@ -47,16 +52,16 @@ impl Persisted {
         if let Some(trusted) = &self.trusted {
             return Self::among(trusted, asked);
         }
-        let Some(hash) = &asked.hash else { return Ok(()) };
+        let Some(hash) = asked.hash.as_deref().map(bare) else { return Ok(()) };
         match &asked.query {
-            Some(text) if document_hash(text) != *hash => Err(Refused::new(
+            Some(text) if document_hash(text) != hash => Err(Refused::new(
                 Code::PersistedQueryMismatch,
                 "sha256Hash 与查询文本不符",
                 "sha256Hash is not the hash of the document",
             )),
             Some(text) => {
                 if text.len() <= LONGEST {
-                    self.remembered.insert(hash.clone(), text.as_str().into());
+                    self.remembered.insert(hash.to_owned(), text.as_str().into());
                 }
                 Ok(())
             }
@@ -75,7 +80,9 @@ impl Persisted {
         let untrusted = || {
             Refused::new(Code::DocumentNotTrusted, "本服务只执行已登记的查询", "only registered documents are executed")
         };
-        asked.query = Some(trusted.get(&hash).ok_or_else(untrusted)?.clone());
+        // The keys of a file may have the prefix, too.
+        let text = trusted.get(&hash).or_else(|| trusted.get(bare(&hash)));
+        asked.query = Some(text.ok_or_else(untrusted)?.clone());
         Ok(())
     }
 }

@@ -70,6 +70,11 @@ pub(crate) fn check(principal: &Principal, operation: Option<&Operation>) -> Res
     if changes && !is_public { may_change(principal) } else { Ok(()) }
 }
 
+/// Refuses to export a list to a caller who may not select it.
+pub(crate) fn check_list(principal: &Principal, list: &str) -> Result<(), Refused> {
+    if PUBLIC.contains(&list) { Ok(()) } else { check(principal, None) }
+}
+
 /// Returns whether the answer of an operation is the same for all callers, so that caches may keep it.
 pub(crate) fn is_shared(operation: &Operation) -> bool {
     let mut names =

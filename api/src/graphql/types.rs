@@ -231,15 +231,32 @@ fn whole(number: &Number) -> Option<i32> {
 pub(crate) struct Misfit {
     /// The path of the misfit inside the value, such as `.filter.0.status`; empty for the value itself.
     pub(crate) path: String,
-    /// The expected type; none if the enclosing input object has no such field.
-    pub(crate) expected: Option<String>,
+    pub(crate) why: Why,
+}
+
+/// What is wrong with a value.
+pub(crate) enum Why {
+    /// It is not of this type.
+    Type(String),
+    /// It is a member that this input object does not have.
+    Unknown(String),
+}
+
+impl Why {
+    /// Returns the words that follow the name of the value, in Chinese and English.
+    pub(crate) fn words(&self) -> (String, String) {
+        match self {
+            Self::Type(expected) => (format!("应为 {expected}"), format!("should be {expected}")),
+            Self::Unknown(input) => (format!("不在 {input} 中"), format!("is not in {input}")),
+        }
+    }
 }
 
 impl Types {
     /// Returns why a value does not fit a type; none if it fits or can be converted, as a single value to a list of
     /// one, and a whole number to an id.
     pub(crate) fn misfit(&self, value: &Value, ty: &Type) -> Option<Misfit> {
-        let wrong = || Some(Misfit { path: String::new(), expected: Some(expected(ty)) });
+        let wrong = || Some(Misfit { path: String::new(), why: Why::Type(expected(ty)) });
         let at = |step: &str, wrong: Misfit| Misfit { path: format!(".{step}{}", wrong.path), ..wrong };
         match (value, &ty.base) {
             (Value::Null, _) => wrong().filter(|_| !ty.nullable),
@@ -253,7 +270,7 @@ impl Types {
                 let members = &self.inputs[name.as_str()];
                 let is_known = |key: &str| members.iter().any(|(member, ..)| member == key);
                 if let Some(key) = given.keys().find(|key| !is_known(key)) {
-                    return Some(at(key, Misfit { path: String::new(), expected: None }));
+                    return Some(at(key, Misfit { path: String::new(), why: Why::Unknown(name.to_string()) }));
                 }
                 members.iter().find_map(|(member, ty, has_default)| match given.get(member.as_str()) {
                     None if ty.nullable || *has_default => None,

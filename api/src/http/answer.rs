@@ -45,11 +45,11 @@ async fn answer(
             let limits = engine.limits();
             let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
             let (mut asked, is_batch) = Params::read_all(&json, engine.limits().batch)?;
-            if is_batch && media == Media::Csv {
+            if is_batch && !Media::Json.is_accepted(request.headers()) {
                 return Err(Refused::new(
-                    Code::BadRequest,
-                    "text/csv 一次导出一个操作",
-                    "text/csv exports one operation",
+                    Code::NotAcceptable,
+                    "批量请求的答复是 application/json，Accept 应允许它",
+                    "a batch is answered as application/json: accept it",
                 ));
             }
             if is_batch {

@@ -18,6 +18,7 @@ use crate::context::Caller;
 use crate::error::{Code, Unserved};
 use crate::graphql::listing::{self, Column, ColumnKind};
 use crate::graphql::params::Params;
+use crate::graphql::rights;
 use crate::http::files::{attachment, refuse, slot};
 use crate::http::places::{Holder, Place};
 use crate::http::response::body;
@@ -79,8 +80,9 @@ pub(crate) async fn export(
 ) -> HttpResponse {
     let mut caller = state.caller(&request);
     let given: Result<HttpResponse, Unserved> = async {
-        state.admit_somebody(&request, &mut caller).await?;
+        state.let_in(&request, &mut caller).await?;
         let (list, format) = path.into_inner();
+        rights::check_list(&caller.admitted.principal, &list)?;
         let format = match format.as_str() {
             "xlsx" => TableFormat::Xlsx,
             "csv" => TableFormat::Csv,

@@ -34,24 +34,40 @@ impl Media {
     /// Chooses the media type that the client prefers; of several with the same weight the first in this order: GraphQL
     /// responses, JSON, events, CSV. None if it accepts none of them. Without an `Accept` header, it is JSON.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let offers = Self::offers(headers);
+        offers.into_iter().min_by_key(|(_, weight)| Reverse(*weight)).map(|(media, _)| media)
+    }
+
+    /// Returns whether the client accepts a media type, whatever it prefers.
+    pub(crate) fn is_accepted(self, headers: &HeaderMap) -> bool {
+        Self::offers(headers).iter().any(|(media, _)| *media == self)
+    }
+
+    /// Returns the media types that the client accepts, with their weights, in the order in which they are offered.
+    fn offers(headers: &HeaderMap) -> Vec<(Self, u16)> {
         let given: Option<Vec<&str>> = headers.get_all(header::ACCEPT).map(|value| value.to_str().ok()).collect();
+        let Some(given) = given else { return Vec::new() };
         let ranges: Vec<Range<'_>> =
-            given?.into_iter().flat_map(|value| value.split(',')).filter_map(Range::read).collect();
+            given.into_iter().flat_map(|value| value.split(',')).filter_map(Range::read).collect();
         if ranges.is_empty() {
-            return Some(Self::Json);
+            return vec![(Self::Json, 1_000)];
         }
         let weigh = |kind: &str| {
             ranges.iter().filter(|range| range.kind.eq_ignore_ascii_case(kind)).map(|one| one.weight).max()
         };
-        // The most specific range decides. Other media types than JSON have to be named.
+        // The most specific range decides.
+        let (graphql, json) = (weigh("application/graphql-response+json"), weigh("application/json"));
+        let any = || weigh("application/*").or_else(|| weigh("*/*"));
         let offers = [
-            (Self::GraphQl, weigh("application/graphql-response+json")),
-            (Self::Json, weigh("application/json").or_else(|| weigh("application/*")).or_else(|| weigh("*/*"))),
+            (Self::GraphQl, graphql),
+            (Self::Json, json.or_else(any)),
+            // A client that names neither gets JSON, the older one; events and CSV have to be named.
+            (Self::GraphQl, any().filter(|_| graphql.is_none())),
             (Self::Events, weigh("text/event-stream")),
             (Self::Csv, weigh("text/csv")),
         ];
         let weighed = offers.into_iter().filter_map(|(media, weight)| Some((media, weight?)));
-        weighed.filter(|(_, weight)| *weight > 0).min_by_key(|(_, weight)| Reverse(*weight)).map(|(media, _)| media)
+        weighed.filter(|(_, weight)| *weight > 0).collect()
     }
 
     fn content_type(self) -> &'static str {

@@ -1,13 +1,13 @@
 //! Accounts (填报人), their sessions and tokens: types, filters and mutations. Signing in is in `sign_in.rs`.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use ledger::fault::{self, Fault, Thing};
+use ledger::fault::{self, Thing};
 use ledger::keep::Patch;
 use ledger::people::account::{self as acts, Hashed, erase, link, new_password, session};
 use ledger::people::saved_view;
 use planner::{Condition, Connection, Dimension, Kind, Link, Noun, SortKey, SortType, Sql, noun};
 
-use crate::context::Request;
+use crate::context::{Request, Wish};
 use crate::noun::mail::Mail;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::saved_view::{DeleteViewInput, SaveViewInput, SavedView, SavedViewPayload};
@@ -497,11 +497,12 @@ impl AccountMutation {
         #[graphql(desc = "The view to save.")] input: SaveViewInput,
     ) -> async_graphql::Result<SavedViewPayload> {
         let request = ctx.data::<Request>()?;
-        if !is_list(ctx, &input.list) {
-            let (zh, en) = (format!("没有列表 {}", input.list), format!("there is no list {}", input.list));
-            return SavedViewPayload::of(Err::<i64, _>(Fault::invalid(zh, en, &["input", "list"]).into()), request);
-        }
         let SaveViewInput { name, list, filter, order_by, columns } = input;
+        let (filtered, ordered) = (filter.as_deref(), order_by.as_deref());
+        let wish = Wish { list: &list, filter: filtered, order_by: ordered, columns: columns.as_deref() };
+        if let Err(fault) = (request.check_list)(&wish) {
+            return SavedViewPayload::of(Err::<i64, _>(fault.into()), request);
+        }
         let new = saved_view::New { name, list, filter, order_by, columns };
         SavedViewPayload::of(saved_view::save(&request.acting(), new).await, request)
     }
@@ -609,17 +610,6 @@ impl AccountMutation {
         let key = key_of::<Account>(&input.account_id).unwrap_or_default();
         AccountPayload::of(erase::erase(&request.acting(), key, input.current_password.as_deref()).await, request)
     }
-}
-
-/// Returns whether a root field of the schema is a list with pages, of which nothing has to be asked for.
-fn is_list(ctx: &Context<'_>, name: &str) -> bool {
-    let types = &ctx.schema_env.registry.types;
-    let field = types.get("Query").and_then(|query| query.field_by_name(name));
-    field.is_some_and(|field| {
-        let needs_none =
-            field.args.values().all(|argument| !argument.ty.ends_with('!') || argument.default_value.is_some());
-        needs_none && field.ty.trim_end_matches('!').ends_with("Connection")
-    })
 }
 
 /// Returns the key of the account that an id names, or of the caller's account if no id is given.

@@ -88,12 +88,15 @@ fn where_documents_are_registered_no_others_are_run() {
     let change =
         "mutation { reportProgress(input: {assignmentId: \"x\", version: 1, period: \"2025-10\", text: \"x\"}) {
         errors { code } } }";
-    let file = world.file("documents.json", json!({ HASH: ANY, "by another name": change }).to_string().as_bytes());
+    let prefixed = "sha256:0123";
+    let documents = json!({ HASH: ANY, "by another name": change, prefixed: "{ kept: __typename }" });
+    let file = world.file("documents.json", documents.to_string().as_bytes());
     let server = world.serve_with(&[("RECTIFY_TRUSTED_DOCUMENTS", &file)]);
     let expected = r#"{"data":{"__typename":"Query"}}"#;
     for request in [
         json!({ "extensions": by_hash(HASH) }),
         json!({ "documentId": HASH }),
+        json!({ "documentId": format!("sha256:{HASH}") }),
         json!({ "query": ANY }),
         json!({"query": "{ other: __typename }", "documentId": HASH}),
     ] {
@@ -101,6 +104,8 @@ fn where_documents_are_registered_no_others_are_run() {
     }
     assert_eq!(server.ask(&json!({ "query": change }), &[]).code(), "", "a registered document is known by its text");
     assert_eq!(server.ask(&json!({ "documentId": "by another name" }), &[]).code(), "", "and by its registered name");
+    let kept = server.ask(&json!({ "documentId": prefixed }), &[]);
+    assert_eq!(kept.body, r#"{"data":{"kept":"Query"}}"#, "the key of the file is taken as it is");
     let other = "{ other: __typename }";
     for request in [
         json!({ "query": other }),
@@ -560,7 +565,9 @@ fn what_is_asked_in_the_wrong_way_is_told_the_right_one() {
         ("application/json, application/graphql-response+json", "application/graphql-response+json"),
         ("text/event-stream, application/json;q=0.9", "text/event-stream"),
         ("text/event-stream;q=0.1, */*;q=0.2", "application/json"),
-        ("application/json;q=0, */*, text/event-stream;q=0.1", "text/event-stream"),
+        ("application/json;q=0, */*, text/event-stream;q=0.1", "application/graphql-response+json"),
+        ("application/graphql-response+json;q=0, */*", "application/json"),
+        ("*/*", "application/json"),
         ("application/json; charset=utf-8; Q=0.2, application/graphql-response+json; q=x", "application/graphql-"),
     ] {
         assert!(accepted(accept).starts_with(kind), "{accept}: {}", accepted(accept));
@@ -569,6 +576,78 @@ fn what_is_asked_in_the_wrong_way_is_told_the_right_one() {
     assert!(refused("application/json;q=0, application/graphql-response+json").starts_with("application/graphql-"));
     let nothing = server.send(&[("content-type", "application/json"), ("accept", "application/json;q=0")], "{}");
     assert_eq!((nothing.status, nothing.code().as_str()), (406, "NOT_ACCEPTABLE"));
-    let bad = server.send(&[("content-type", "application/json")], r#"{"query": "{ a }", "extensions": 5}"#);
-    assert!(bad.status == 400 && !bad.body.contains("struct") && bad.body.contains("line 1"), "{}", bad.body);
+    let bad = server.send(&[("content-type", "application/json")], "{\"query\": \"{ a }\",\n \"query\": 5}");
+    assert!(bad.status == 400 && !bad.body.contains("struct") && bad.body.contains("line 2"), "{}", bad.body);
+    for (member, value) in [
+        ("query", json!({})),
+        ("operationName", json!(5)),
+        ("variables", json!([])),
+        ("extensions", json!([])),
+        ("extensions.persistedQuery", json!(1)),
+        ("documentId", json!(1)),
+    ] {
+        let mut asked = json!({ "query": ANY });
+        match member.split_once('.') {
+            Some((outer, inner)) => asked[outer] = json!({ inner: value }),
+            None => asked[member] = value,
+        }
+        let bad = server.ask(&asked, &[("accept-language", "en")]);
+        let said = format!("`{member}` should be a ");
+        assert!(bad.status == 400 && bad.body.contains(&said), "{member}: {}", bad.body);
+    }
+    let twice = server.get_graphql(&[("query", "{ a }"), ("query", ANY)]);
+    assert!(twice.status == 400 && twice.body.contains("query"), "{}", twice.body);
+    let bad = server.get_graphql(&[("query", ANY), ("variables", "[]")]);
+    assert!(bad.status == 400 && bad.body.contains("variables"), "{}", bad.body);
+}
+
+#[test]
+fn a_batch_is_answered_as_json_or_not_at_all() {
+    let world = World::sqlite();
+    let server = world.serve_with(&[("RECTIFY_MAX_BATCH", "2")]);
+    let batch = json!([{ "query": ANY }, { "query": ANY }]).to_string();
+    let ask = |accept| server.send(&[("content-type", "application/json"), ("accept", accept)], &batch);
+    for accept in ["application/json", "*/*", "application/graphql-response+json, application/json;q=0.9"] {
+        let answer = ask(accept);
+        assert_eq!(answer.json().as_array().map(Vec::len), Some(2), "{accept}: {}", answer.body);
+        assert!(answer.kind.starts_with("application/json"), "{}", answer.kind);
+    }
+    for accept in ["application/graphql-response+json", "text/event-stream", "text/csv"] {
+        let refused = ask(accept);
+        assert_eq!((refused.status, refused.code().as_str()), (406, "NOT_ACCEPTABLE"), "{}", refused.body);
+    }
+}
+
+#[test]
+fn a_member_of_an_input_object_is_given_once_and_refused_by_its_own_type() {
+    let world = World::sqlite();
+    world.done(&["migrate"]);
+    let server = world.serve();
+    for twice in [
+        "{ problems(filter: {region: {within: \"region_1\"} region: {within: \"region_2\"}}) { totalCount } }",
+        "query($filter: MeasureFilter = {isOverdue: true, isOverdue: false}) { measures(filter: $filter) {
+            totalCount } }",
+        "mutation { acceptAssignment(input: {assignmentId: \"a\", version: 1, version: 2}) { errors { code } } }",
+    ] {
+        // A document is refused each time, also when one without the second member is known.
+        for _ in 0..2 {
+            let refused = server.ask(&json!({ "query": twice }), &[]);
+            assert_eq!((refused.status, refused.code().as_str()), (400, "GRAPHQL_VALIDATION_FAILED"), "{twice}");
+        }
+    }
+    let misfit = |query: &str, variables: Value| {
+        let refused = server.ask(&json!({ "query": query, "variables": variables }), &[("accept-language", "en")]);
+        assert_eq!(refused.code(), "GRAPHQL_VALIDATION_FAILED", "{}", refused.body);
+        refused.json()["errors"][0]["message"].as_str().unwrap().to_owned()
+    };
+    let filter = json!({ "f": { "measures": { "some": { "nope": 1 } } } });
+    let said = misfit("query($f: ProblemFilter!) { problems(filter: $f) { totalCount } }", filter);
+    assert_eq!(said, "variable $f.measures.some.nope is not in MeasureFilter");
+    let parties = json!([{ "raw": 1 }]);
+    let input = json!({ "problemId": "problem_1", "content": "措施", "deadline": "长期坚持", "parties": parties });
+    let said = misfit(
+        "mutation($i: CreateMeasureInput!) { createMeasure(input: $i) { errors { code } } }",
+        json!({ "i": input }),
+    );
+    assert_eq!(said, "variable $i.parties.0.raw is not in PartyInput");
 }
