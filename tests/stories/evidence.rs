@@ -255,6 +255,15 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
     assert_eq!(code(&send("5-9", &file[5..10], &bearer)), refused(409, "CONFLICT"));
     assert_eq!(code(&send("0-9", &file[..9], "")).0, 401);
     assert_eq!(code(&send("7", b"", &bearer)), refused(400, "BAD_REQUEST"));
+    // A part longer than its range is refused, and leaves the upload as it was.
+    assert_eq!(code(&send("100000-100009", &file[100_000..100_050], &bearer)), refused(400, "BAD_REQUEST"));
+    assert_eq!(offset(&bearer), 100_000);
+    let other = |upload: &str, range: &str, bytes: &[u8]| {
+        let path = format!("{}/evidence?assignment={}&name=a.pdf&upload={upload}", server.base, who.assignment);
+        let request = Server::agent().put(path).header("content-range", range).header("authorization", &bearer);
+        answer(request.send(bytes).unwrap())
+    };
+    assert_eq!(code(&other("empty", "bytes */0", b"")), refused(422, "INVALID"));
 
     // A part that breaks off: what has arrived of it stays.
     let address = server.base.strip_prefix("http://").unwrap();
@@ -291,6 +300,14 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
     assert_eq!((rows(&server, &who.mine, &who.assignment), files(world).len()), (1, 1));
     // The first part begins a new upload under the name.
     assert_eq!(send("0-9", &file[..10], &bearer).json()["upload"]["offset"], 10);
+
+    // Each account has four unfinished uploads, each of which holds its place for an hour.
+    let begin = |upload: &str| other(upload, "bytes 0-9/100", &file[..10]);
+    assert_eq!(["1", "2", "3"].map(|upload| begin(upload).status), [202; 3]);
+    let full = begin("4");
+    assert_eq!(code(&full), refused(429, "TOO_MANY_REQUESTS"));
+    let wait: i64 = full.header("retry-after").parse().unwrap();
+    assert!((3_000..=3_600).contains(&wait) && full.body.contains("60 分钟"), "{wait}: {}", full.body);
 }
 
 fn an_upload_whose_assignment_is_closed_meanwhile_leaves_nothing(world: &World) {

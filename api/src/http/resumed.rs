@@ -15,15 +15,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use ledger::fault::FaultCode;
-use ledger::file::storage::{Arriving, Stored};
+use ledger::file::media;
+use ledger::file::storage::{Arriving, Stored, Unstored};
 use ledger::work::evidence;
+use planner::Bilingual;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::context::Caller;
 use crate::error::Unserved;
 use crate::http::files::{Files, answer, refuse, slot, too_large};
-use crate::http::places::{Holder, Place};
+use crate::http::places::{Full, Holder, Place};
 use crate::http::state::AppState;
 use crate::http::transfer::Transfer;
 use crate::http::upload::created;
@@ -34,7 +36,8 @@ use crate::part::payload::key_of;
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
 /// The uploads that have begun, by caller and name.
-pub(crate) type Begun = Mutex<HashMap<(Holder, String), Upload>>;
+pub(crate) type Begun = Mutex<Uploads>;
+type Uploads = HashMap<(Holder, String), Upload>;
 
 /// How far an upload is.
 pub(crate) enum Upload {
@@ -156,6 +159,9 @@ async fn take(
     let now = (files.services.clock)();
     forget_old(files, now).await;
     let file = IntendedFile { assignment, name: evidence::plain_name(&wish.name), size: range.size };
+    if range.size == 0 {
+        media::recognise(&[], &file.name).map_err(Unstored::Unfit)?;
+    }
     if let Some(answer) = repeated(files, &name, &file, range.part) {
         // The answer reaches a client only after it has sent its part.
         if let Some((_, length)) = range.part {
@@ -173,10 +179,16 @@ async fn take(
             Some(Upload::Complete(_)) | None => Ok(PartOutcome::Stored { arrived: 0, size: range.size }),
         };
     };
+    // What is too long is refused before any of it is written, so that the upload can go on from where it was.
+    let sent = request.headers().get(header::CONTENT_LENGTH).and_then(|sent| sent.to_str().ok()?.parse::<u64>().ok());
+    if sent.is_some_and(|sent| sent > length) {
+        return Err(misplaced());
+    }
     let _slot = slot(&files.uploads, caller)?;
-    let begin = || {
+    let begin = |uploads: &Uploads| {
         let arriving = files.services.storage.receive(&file.name, files.most);
-        let place = slot(&files.resumed, caller)?;
+        let place =
+            files.resumed.take(Holder::of(caller)).map_err(|full| too_many(full, Holder::of(caller), uploads, now))?;
         Ok::<_, Unserved>(Box::new(Partial { arriving, file: file.clone(), touched: now, _place: place }))
     };
     let (held, mut partial) = hold(files, name, begin)?;
@@ -256,7 +268,7 @@ impl Drop for Held<'_> {
 fn hold(
     files: &Files,
     name: (Holder, String),
-    begin: impl FnOnce() -> Result<Box<Partial>, Unserved>,
+    begin: impl FnOnce(&Uploads) -> Result<Box<Partial>, Unserved>,
 ) -> Result<(Held<'_>, Box<Partial>), Unserved> {
     let mut uploads = begun(files);
     let partial = match uploads.remove(&name) {
@@ -265,7 +277,7 @@ fn hold(
             uploads.insert(name, Upload::Arriving);
             return Err(busy());
         }
-        complete => match begin() {
+        complete => match begin(&uploads) {
             Ok(partial) => partial,
             Err(refused) => {
                 // What is complete is still answered.
@@ -280,7 +292,7 @@ fn hold(
 
 /// Why a part did not arrive whole.
 enum Broken {
-    /// The client stopped or was too slow: the upload can go on.
+    /// The client stopped, was too slow, or sent more than it said: the upload can go on.
     Client(Unserved),
     /// The file is refused, or the storage failed: the upload is over.
     Refused(Unserved),
@@ -294,7 +306,7 @@ async fn receive(payload: &mut web::Payload, arriving: &mut Arriving, end: u64) 
             Some(Ok(chunk)) => {
                 transfer.count(chunk.len());
                 if arriving.size() + chunk.len() as u64 > end {
-                    return Err(Broken::Refused(misplaced()));
+                    return Err(Broken::Client(misplaced()));
                 }
                 arriving.write(&chunk).await.map_err(|why| Broken::Refused(why.into()))?;
             }
@@ -327,7 +339,7 @@ async fn forget_old(files: &Files, now: DateTime<Utc>) {
     }
 }
 
-fn begun(files: &Files) -> MutexGuard<'_, HashMap<(Holder, String), Upload>> {
+fn begun(files: &Files) -> MutexGuard<'_, Uploads> {
     files.begun.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -355,6 +367,32 @@ fn misplaced() -> Unserved {
 fn busy() -> Unserved {
     let (zh, en) = ("另一部分正在传输，请稍后再试", "another part of it is arriving: try again soon");
     Unserved { retry_after: Some(1), ..Unserved::new(StatusCode::CONFLICT, FaultCode::Conflict.as_str(), zh, en) }
+}
+
+/// Makes the refusal of an upload that has no place beside those that are not complete. A place is held until its
+/// upload is complete, or has had no part for an hour.
+fn too_many(full: Full, holder: Holder, uploads: &Uploads, now: DateTime<Utc>) -> Unserved {
+    let (zh, en) = match full {
+        Full::Share => ("您有过多未传完的文件", "too many of your uploads are unfinished"),
+        Full::All => ("本服务有过多未传完的文件", "too many uploads of this service are unfinished"),
+    };
+    let patience = PATIENCE.num_minutes();
+    let holding = uploads.iter().filter(|((by, _), _)| full == Full::All || *by == holder);
+    let waiting = holding.filter_map(|(_, upload)| match upload {
+        Upload::Waiting(partial) => {
+            Some((partial.touched + PATIENCE - now).num_seconds().clamp(1, PATIENCE.num_seconds()))
+        }
+        Upload::Arriving | Upload::Complete(_) => None,
+    });
+    let refused = full.of(zh, en);
+    Unserved {
+        message: Bilingual::new(
+            format!("{zh}：请先传完其中一个；{patience} 分钟没有续传的会自动放弃"),
+            format!("{en}: finish one of them first; one that gets no part for {patience} minutes is given up"),
+        ),
+        retry_after: waiting.min().map(i64::cast_unsigned).or(refused.retry_after),
+        ..refused.into()
+    }
 }
 
 /// Makes the refusal of a part that does not follow what has arrived.
