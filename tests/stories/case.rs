@@ -131,6 +131,11 @@ fn a_case_lives_from_handing_over_to_closing_and_again(world: &World) {
     assert_eq!((&after["state"], &after["resolvedOn"]), (&json!("IN_PROGRESS"), &Value::Null));
     scene.done(lead, "resolveCase", &scene.on(&case, resolved.clone()));
     assert_eq!(scene.refused(lead, "verifyCase", &scene.on(&case, verify.clone())), refusal("NOT_ALLOWED", "input"));
+    // Whoever may not act is told so, and not to reload.
+    let mut stale = scene.on(&case, verify.clone());
+    stale["version"] = json!(1);
+    assert_eq!(scene.refused(lead, "verifyCase", &stale), refusal("NOT_ALLOWED", "input"));
+    assert_eq!(scene.refused(city, "verifyCase", &stale), refusal("STALE_VERSION", "version"));
     scene.done(city, "verifyCase", &scene.on(&case, verify.clone()));
     assert_eq!(scene.refused(city, "returnCase", &scene.on(&case, back.clone())), refusal("NOT_ALLOWED", "input"));
     scene.done(region, "returnCase", &scene.on(&case, back));

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 use super::acting::Acting;
 use super::telling::Done;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::record::database::{self, Transaction};
 use crate::{Error, Result};
 
@@ -16,10 +16,12 @@ const MAX_ACTS: usize = 100;
 /// What the acts of a batch are on.
 #[derive(Debug, Clone, Copy)]
 pub enum BatchTarget {
-    /// Measures (整改措施).
+    /// Measures (整改措施), each of which is named once.
     Measures,
-    /// Assignments (责任分解).
+    /// Assignments (责任分解), each of which is named once.
     Assignments,
+    /// Assignments (责任分解) that the acts leave as they are: one may be named several times.
+    BesideAssignments,
 }
 
 /// Carries out acts, each on one object, in the order given: all of them, or none if one is refused.
@@ -36,6 +38,7 @@ pub async fn all_or_none(
         let en = format!("a batch has 1 to {MAX_ACTS} items");
         return Err(Fault::invalid(zh, en, &["input", "items"]).into());
     }
+    named_once(on, &keys).map_err(Error::Refused)?;
     let whole = database::begin(acting.db).await?;
     hold_problems(&whole, acting, on, &keys).await?;
     let (mut done, mut faults) = (Vec::new(), Vec::new());
@@ -57,6 +60,24 @@ pub async fn all_or_none(
     Err(Error::Refused(faults))
 }
 
+/// Refuses items that name an object once more: the first act changes it, so that the others could only be refused as
+/// outdated.
+fn named_once(on: BatchTarget, keys: &[Option<i64>]) -> Result<(), Vec<Fault>> {
+    let field = match on {
+        BatchTarget::Measures => "measureId",
+        BatchTarget::Assignments => "assignmentId",
+        BatchTarget::BesideAssignments => return Ok(()),
+    };
+    let again = |(place, key): (usize, &Option<i64>)| {
+        let first = keys[..place].iter().position(|earlier| key.is_some() && earlier == key)?;
+        let zh = format!("与第 {} 项是同一对象，请只列一次", first + 1);
+        let en = format!("item {} is about the same object: name it once", first + 1);
+        Some(at(place, Fault::new(FaultCode::Conflict, zh, en, &["input", field])))
+    };
+    let faults: Vec<Fault> = keys.iter().enumerate().filter_map(again).collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Returns the fault of an act with the place of its item in the path.
 fn at(place: usize, mut fault: Fault) -> Fault {
     let within = usize::from(fault.path.first().is_some_and(|step| step == "input"));
@@ -75,7 +96,7 @@ async fn hold_problems(whole: &Transaction, acting: &Acting<'_>, on: BatchTarget
     let keys: Vec<String> = keys.iter().flatten().map(|key| sql.bind(*key)).collect();
     let (table, of) = match on {
         BatchTarget::Measures => ("measure", "SELECT held.problem_id FROM measure held"),
-        BatchTarget::Assignments => {
+        BatchTarget::Assignments | BatchTarget::BesideAssignments => {
             ("assignment", "SELECT of.problem_id FROM assignment held JOIN measure of ON of.id = held.measure_id")
         }
     };

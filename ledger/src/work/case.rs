@@ -141,7 +141,7 @@ pub async fn hand_over(acting: &Acting<'_>, mut new: New) -> Result<Done> {
     let row = write(acting, &transaction, &new, (number, summary, handed_over_on), (round.id, &place)).await?;
     let pollution: Vec<String> = new.pollution.iter().map(ActiveEnum::to_value).collect();
     let facts = json!({ "isKey": row.is_key, "pollution": pollution });
-    let held = HeldCase { transaction, row, level: round.level, assisting: new.assisting };
+    let held = HeldCase { transaction, row, version: None, level: round.level, assisting: new.assisting };
     let warnings = held.tell(acting, Announcement::of(Event::CaseHandedOver, "").with(facts)).await?;
     let after = audit::kept::case(&held.row);
     Ok(Done { key: held.note(acting, ChangeKind::HandedOver, json!({}), after).await?, warnings })
@@ -436,6 +436,8 @@ struct HeldCase {
     transaction: Transaction,
     /// The case before the act.
     row: inspection_case::Model,
+    /// The version that the caller saw.
+    version: Option<i32>,
     /// The level of the round in which it was handed over.
     level: RoundLevel,
     /// The keys of the assisting units.
@@ -454,7 +456,6 @@ impl HeldCase {
         let transaction = database::begin(acting.db).await?;
         let found = hold::<inspection_case::Entity>(&transaction, acting.by, "inspection_case", id).await?;
         let row = found.ok_or_else(unknown)?;
-        current(on.version, row.version, ("交办案件", "case"))?;
         let values = [id.into(), row.round_id.into()];
         let around = Statement::from_sql_and_values(transaction.get_database_backend(), AROUND, values);
         let (mut level, mut assisting) = (None, Vec::new());
@@ -462,12 +463,14 @@ impl HeldCase {
             level = Some(found.try_get("", "level")?);
             assisting.extend(found.try_get::<Option<i64>>("", "unit_id")?);
         }
-        Ok(Self { transaction, row, level: level.ok_or_else(unknown)?, assisting })
+        Ok(Self { transaction, row, version: on.version, level: level.ok_or_else(unknown)?, assisting })
     }
 
-    /// Checks that the policy allows the caller to do `act` to this case, which its lead unit answers.
+    /// Checks that the policy allows the caller to do `act` to this case, which its lead unit answers, and that the
+    /// caller saw its current version.
     fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
-        permit(acting, act, Standing::of_case(self.level, self.row.lead_unit_id))
+        permit(acting, act, Standing::of_case(self.level, self.row.lead_unit_id))?;
+        Ok(current(self.version, self.row.version, ("交办案件", "case"))?)
     }
 
     /// Returns an update of the case to the state that a step leads to, or an error if the step is not open now.
