@@ -1,5 +1,17 @@
 // Whoever signs in here has a session for this tab of the browser; without one, an open installation still answers.
 const by = (id) => document.getElementById(id);
+// The page is in Chinese, or in English if the browser prefers it, like the server's messages.
+const isEnglish = /^en\b/i.test(navigator.language);
+const say = (zh, en) => (isEnglish ? en : zh);
+if (isEnglish) {
+  document.documentElement.lang = "en";
+  for (const part of document.querySelectorAll("[data-en]")) {
+    const words = part.dataset.en;
+    if (part.hasAttribute("aria-label")) part.setAttribute("aria-label", words);
+    if (part.tagName === "INPUT") part.placeholder = words;
+    else if (part.tagName !== "SELECT") part.textContent = words;
+  }
+}
 const credentials = () => {
   const token = sessionStorage.getItem("token");
   return token ? { authorization: `Bearer ${token}` } : {};
@@ -14,14 +26,15 @@ const send = async (query, variables) => {
   return response.json();
 };
 const ROLES = {
-  REGIONAL_OFFICE: "区整改办", CITY_OFFICE: "市整改办", COUNTY_OFFICE: "县整改办", LEAD_UNIT: "牵头单位", RESPONSIBLE_UNIT: "责任单位",
-  SUPERVISING_UNIT: "督导单位", LEADER: "领导", INSPECTOR: "督察组", ADMINISTRATOR: "系统管理员",
+  REGIONAL_OFFICE: say("区整改办", "regional office"), CITY_OFFICE: say("市整改办", "city office"), COUNTY_OFFICE: say("县整改办", "county office"),
+  LEAD_UNIT: say("牵头单位", "lead unit"), RESPONSIBLE_UNIT: say("责任单位", "responsible unit"), SUPERVISING_UNIT: say("督导单位", "supervising unit"),
+  LEADER: say("领导", "leader"), INSPECTOR: say("督察组", "inspector"), ADMINISTRATOR: say("系统管理员", "administrator"),
 };
 let provider = null;
 const show = async () => {
   const { data } = sessionStorage.getItem("token") ? await send("{ viewer { name role unit { name } region { name } } }") : {};
   const me = data?.viewer;
-  by("me").textContent = me ? `${me.name}（${me.unit?.name ?? me.region?.name ?? ""} ${ROLES[me.role]}）` : "未登录";
+  by("me").textContent = me ? `${me.name}（${me.unit?.name ?? me.region?.name ?? ""} ${ROLES[me.role]}）` : say("未登录", "Not signed in");
   for (const id of ["email", "password", "enter"]) by(id).hidden = Boolean(me);
   by("provider").hidden = Boolean(me) || !provider;
   by("leave").hidden = !me;
@@ -37,7 +50,7 @@ const enter = async (field, query, variables) => {
     given = answer.data?.[field];
   }
   if (given?.token) sessionStorage.setItem("token", given.token);
-  else alert(given?.errors?.[0]?.message ?? answer.errors?.[0]?.message ?? "登录失败");
+  else alert(given?.errors?.[0]?.message ?? answer.errors?.[0]?.message ?? say("登录失败", "Sign-in failed"));
   await show();
 };
 by("who").addEventListener("submit", (event) => {
@@ -74,8 +87,14 @@ if (code) {
 }
 send("{ installation { isOpen isAwaitingSetUp } signInProvider { name url } demoAccounts { accountId name role region } }").then(({ data }) => {
   const { isOpen, isAwaitingSetUp } = data?.installation ?? {};
-  if (isOpen) by("open").textContent = "开放状态：尚无账户，本机上的任何人无需登录即可查看和更改全部数据。创建第一个账户后自动关闭。";
-  if (isAwaitingSetUp) by("open").textContent = "尚无账户：请用服务启动时输出的初始化代码创建第一个管理员（createFirstAccount）。";
+  if (isOpen) by("open").textContent = say(
+    "开放状态：尚无账户，本机上的任何人无需登录即可查看和更改全部数据。创建第一个账户后自动关闭。",
+    "Open: there are no accounts yet, and anyone on this machine can read and change everything without signing in. The first account closes it.",
+  );
+  if (isAwaitingSetUp) by("open").textContent = say(
+    "尚无账户：请用服务启动时输出的初始化代码创建第一个管理员（createFirstAccount）。",
+    "There are no accounts yet: create the first administrator with the set-up code that the server printed (createFirstAccount).",
+  );
   by("open").hidden = !isOpen && !isAwaitingSetUp;
   provider = data?.signInProvider;
   by("provider").textContent = provider?.name ?? "";
