@@ -411,7 +411,14 @@ impl Request {
 
     /// Returns the context for acts of the ledger: the database, the actor and the time.
     pub(crate) fn acting(&self) -> Acting<'_> {
-        Acting { db: &self.db, by: &self.by, now: self.now, zone: self.zone, grace_days: self.grace_days }
+        Acting {
+            db: &self.db,
+            by: &self.by,
+            now: self.now,
+            zone: self.zone,
+            grace_days: self.grace_days,
+            reader: Some(&self.reader),
+        }
     }
 
     /// Returns the date of the request in the ledger's time zone.

@@ -29,14 +29,14 @@ pub use noun::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
 pub use plan::{Finish, Root, Statement, plan};
-pub use run::{Finisher, Freshness, Lane, Reader, Replica, Sent, Trouble, dear_places, is_lost, trouble};
+pub use run::{Finisher, Freshness, Lane, Reader, Replica, Sent, Trouble, dear_places, is_lost, is_violation, trouble};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
 pub use search::{Indexed, MOST, Texts, grams};
 pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
-pub use sql::{Sql, together};
+pub use sql::{HELD, Sql, together, together_holding};
 
 /// A message to users, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Running a planned statement: one round trip to the database, then the fields that only the program can compute. On
 //! PostgreSQL, the reader keeps connections of its own, because returning one to the pool costs another round trip, as
-//! much as a small read.
+//! much as a small read. A write that is one statement, and so needs no transaction, runs on them too.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -90,6 +90,12 @@ pub struct Reader {
     replicas: Vec<(Replica, Kept)>,
 }
 
+impl fmt::Debug for Reader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Reader").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
 /// Connections that stay with the reader. A connection that is dropped in the middle of a read is closed, so that the
 /// server cancels the read too.
 struct Kept {
@@ -161,7 +167,8 @@ impl Reader {
 
     /// Runs a statement and returns its only column of its only row.
     async fn data(&self, asked: sea_orm::Statement, freshness: Freshness) -> Result<Option<String>, DbErr> {
-        let only = |row: Option<PgRow>| row.map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
+        let only =
+            |rows: Vec<PgRow>| rows.first().map(|row| row.try_get(0)).transpose().map(Option::flatten).map_err(failed);
         if let Freshness::Since { position, session } = freshness
             && let Some((replica, kept)) = self.replica(position, session)
         {
@@ -192,11 +199,25 @@ impl Reader {
     }
 
     /// Runs a statement that was not planned, such as the one that finds a session, on the same connections. Returns
-    /// its only row, if there is one. It is never run on a replica.
+    /// its first row, if there is one. It is never run on a replica.
     pub async fn row(&self, asked: sea_orm::Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self.rows(asked).await?.into_iter().next())
+    }
+
+    /// Runs a statement that was not planned, like [`Reader::row`], and returns all its rows.
+    pub async fn rows(&self, asked: sea_orm::Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.kept {
-            Some(kept) => Ok(kept.fetch(&self.db, &asked).await?.map(QueryResult::from)),
-            None => self.db.query_one_raw(asked).await,
+            Some(kept) => Ok(kept.fetch(&self.db, &asked).await?.into_iter().map(QueryResult::from).collect()),
+            None => self.db.query_all_raw(asked).await,
+        }
+    }
+
+    /// Runs a statement that writes, as a transaction of its own, on the same connections. An error means that nothing
+    /// was written, unless the connection was lost: a write is not repeated then, as a read is.
+    pub async fn write(&self, asked: sea_orm::Statement) -> Result<(), DbErr> {
+        match &self.kept {
+            Some(kept) => kept.execute(&self.db, &asked).await,
+            None => self.db.execute_raw(asked).await.map(drop),
         }
     }
 }
@@ -215,8 +236,8 @@ impl Kept {
         Self { idle: Mutex::new(Vec::with_capacity(most)), places: Semaphore::new(most), time, sent }
     }
 
-    /// Runs a statement and returns its only row, if there is one.
-    async fn fetch(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
+    /// Runs a statement that reads and returns its rows.
+    async fn fetch(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Vec<PgRow>, DbErr> {
         let _place = place(&self.places).await?;
         let mut lost = 0;
         loop {
@@ -233,7 +254,13 @@ impl Kept {
         }
     }
 
-    async fn attempt(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Option<PgRow>, DbErr> {
+    /// Runs a statement once.
+    async fn execute(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<(), DbErr> {
+        let _place = place(&self.places).await?;
+        self.attempt(db, asked).await.map(drop)
+    }
+
+    async fn attempt(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Vec<PgRow>, DbErr> {
         let server = db.get_postgres_connection_pool().connect_options();
         let idle = self.idle.lock().ok().and_then(|mut idle| {
             // Those to another server than the pool's present one are of no use: it is no longer the primary.
@@ -245,13 +272,14 @@ impl Kept {
             None => Connected { connection: self.fresh(db).await?, server },
         };
         let begun = Instant::now();
-        let row = query(asked)?.fetch_optional(&mut *connected.connection).await;
+        let rows = connected.connection.fetch_all(query(asked)?).await;
         (self.sent)(&asked.sql, begun.elapsed());
-        let row = row.map_err(failed)?;
-        if let Ok(mut idle) = self.idle.lock() {
+        let is_usable =
+            rows.as_ref().err().is_none_or(|error| matches!(error, sqlx::Error::Database(_)) && !is_over(error));
+        if is_usable && let Ok(mut idle) = self.idle.lock() {
             idle.push(connected);
         }
-        Ok(row)
+        rows.map_err(failed)
     }
 
     /// Takes a connection out of the pool, to be kept.
@@ -321,6 +349,14 @@ pub fn is_lost(error: &DbErr) -> bool {
         | DbErr::Query(RuntimeErr::SqlxError(error)) => is_over(error),
         _ => false,
     }
+}
+
+/// Returns whether a statement failed because what it would have written violates a constraint, such as a unique key.
+pub fn is_violation(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    matches!(&**error, sqlx::Error::Database(said) if !matches!(said.kind(), sqlx::error::ErrorKind::Other))
 }
 
 /// Returns whether PostgreSQL ended a statement because it took too long.

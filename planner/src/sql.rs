@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sea_orm::sea_query::{CommonTableExpression, SubQueryStatement, WithQuery};
+use sea_orm::sea_query::{CommonTableExpression, Expr, Query, SelectStatement, SubQueryStatement, WithQuery};
 use sea_orm::{DbBackend, Statement, Value};
 
 use crate::fold;
@@ -433,16 +433,40 @@ fn has_places(text: &str, values: usize) -> bool {
 /// Builds the statements that execute these writes, none of which may read or change rows that another one changes. For
 /// PostgreSQL, they become the common table expressions of a single statement, to save round trips. For SQLite, which
 /// runs in this process and does not support writes in common table expressions, each is a statement of its own.
-pub fn together(backend: DbBackend, mut writes: Vec<SubQueryStatement>) -> Vec<Statement> {
+pub fn together(backend: DbBackend, writes: Vec<SubQueryStatement>) -> Vec<Statement> {
     if backend != DbBackend::Postgres || writes.len() < 2 {
         return writes.into_iter().map(|write| alone(backend, write)).collect();
     }
+    joined(WithQuery::new(), writes).into_iter().collect()
+}
+
+/// The name of the row that [`together_holding`] locks.
+pub const HELD: &str = "held";
+
+/// Builds one statement for PostgreSQL that executes these writes like [`together`], but first locks the row that
+/// `hold` selects; none without writes. If there is no such row, nothing is updated, and what is selected from [`HELD`]
+/// is null: inserted into a column that cannot be null, it makes the statement fail as a whole.
+///
+/// PostgreSQL may execute the parts of a statement in any order, so each update asks for the locked row itself. Nothing
+/// else is locked before it, and whoever else has locked it does not have to wait for this statement.
+pub fn together_holding(hold: SelectStatement, mut writes: Vec<SubQueryStatement>) -> Option<Statement> {
     let mut all = WithQuery::new();
-    let Some(last) = writes.pop() else { return Vec::new() };
+    all.cte(CommonTableExpression::new().table_name(HELD).query(hold).to_owned());
+    for write in &mut writes {
+        if let SubQueryStatement::UpdateStatement(change) = write {
+            change.and_where(Expr::exists(Query::select().expr(Expr::val(1)).from(HELD).to_owned()));
+        }
+    }
+    joined(all, writes)
+}
+
+/// Builds the statement of which all these writes but the last are common table expressions, after those of `all`.
+fn joined(mut all: WithQuery, mut writes: Vec<SubQueryStatement>) -> Option<Statement> {
+    let last = writes.pop()?;
     for (index, write) in writes.into_iter().enumerate() {
         all.cte(CommonTableExpression::new().table_name(format!("w{index}")).query(write).to_owned());
     }
-    vec![backend.build(all.query(last))]
+    Some(DbBackend::Postgres.build(all.query(last)))
 }
 
 fn alone(backend: DbBackend, statement: SubQueryStatement) -> Statement {

@@ -58,6 +58,6 @@ impl Context {
 
     /// The context of acts that the program does in its own name.
     pub(crate) fn acting<'a>(&'a self, by: &'a By, now: DateTime<Utc>) -> Acting<'a> {
-        Acting { db: &self.db, by, now, zone: self.zone, grace_days: self.grace_days }
+        Acting { db: &self.db, by, now, zone: self.zone, grace_days: self.grace_days, reader: None }
     }
 }

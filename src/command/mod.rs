@@ -68,7 +68,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
 
 /// Builds the context in which a command changes the ledger: at the current time, on behalf of `by`.
 pub(crate) fn acting<'a>(settings: &Settings, db: &'a DatabaseConnection, by: &'a By) -> Acting<'a> {
-    Acting { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days }
+    Acting { db, by, now: clock::now(), zone: settings.zone(), grace_days: settings.grace_days, reader: None }
 }
 
 /// Returns the key of the region with a code, if one is given; fails if there is no such region.

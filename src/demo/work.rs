@@ -62,7 +62,8 @@ pub(crate) async fn work(db: &DatabaseConnection, storage: &Storage, now: DateTi
         Reach::Role { unit: Some(unit), .. } => *unit,
         _ => return Ok(()),
     };
-    let at = |by, days: i64| Acting { db, by, now: now - TimeDelta::days(days), zone, grace_days: GRACE_DAYS };
+    let at =
+        |by, days: i64| Acting { db, by, now: now - TimeDelta::days(days), zone, grace_days: GRACE_DAYS, reader: None };
     let mut pictures: Vec<Stored> = Vec::new();
     let mut extensions = 0;
     let open = assignment::Entity::find()

@@ -70,6 +70,7 @@ mod public_notices;
 mod published;
 mod reread;
 mod rules;
+mod same_moment;
 mod saved_views;
 mod scene;
 mod schedule;

@@ -174,7 +174,14 @@ pub(crate) fn add_evidence(world: &World, clock: &StoryClock, assignment: &str) 
     block_on(async {
         let db = world.db().await;
         let by = By::program();
-        let acting = Acting { db: &db, by: &by, now: clock.now(), zone: chrono_tz::Asia::Shanghai, grace_days: 30 };
+        let acting = Acting {
+            db: &db,
+            by: &by,
+            now: clock.now(),
+            zone: chrono_tz::Asia::Shanghai,
+            grace_days: 30,
+            reader: None,
+        };
         let file = Stored {
             name: "验收照片.jpg".to_owned(),
             media_type: "image/jpeg".to_owned(),

@@ -257,7 +257,7 @@ impl Gate {
         let Some(account) = by.principal.account.filter(|account| self.denials.check_key(account).is_ok()) else {
             return;
         };
-        let acting = Acting { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0 };
+        let acting = Acting { db: &self.own, by, now: (self.clock)(), zone: self.zone, grace_days: 0, reader: None };
         if let Err(error) = sign_in::note_denied(&acting, account, what).await {
             tracing::error!(%error, "a denial could not be recorded in the audit trail");
         }

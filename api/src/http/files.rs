@@ -145,6 +145,7 @@ impl Files {
             now: (self.services.clock)(),
             zone: self.services.zone,
             grace_days: self.services.grace_days,
+            reader: None,
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn connect(
     };
     actix_web::rt::spawn(async move {
         let ended = if speaks {
-            connection.talk(messages).await
+            Box::pin(connection.talk(messages)).await
         } else {
             Err(Closed(4406, "Subprotocol not acceptable".to_owned()))
         };

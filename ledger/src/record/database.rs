@@ -56,6 +56,11 @@ pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     begin_with(db, TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
 }
 
+/// Returns whether a batch of acts shares its transaction.
+pub(crate) fn is_shared() -> bool {
+    SHARED.try_with(|_| ()).is_ok()
+}
+
 /// Begins a transaction that only reads, and that keeps no one from writing.
 pub async fn begin_to_read(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     begin_with(db, TransactionOptions::default()).await

@@ -1,9 +1,11 @@
 //! The writes of an act, collected until they are sent. Independent writes go to the database together, which saves a
 //! round trip for each.
 
-use planner::together;
-use sea_orm::sea_query::{InsertStatement, SubQueryStatement, UpdateStatement};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, Insert, QueryTrait, Update, ValidatedUpdateOne};
+use planner::{together, together_holding};
+use sea_orm::sea_query::{InsertStatement, SelectStatement, SubQueryStatement, UpdateStatement};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, EntityTrait, Insert, QueryTrait, Statement, Update, ValidatedUpdateOne,
+};
 
 use crate::Result;
 use crate::record::database::Transaction;
@@ -46,5 +48,11 @@ impl Writes {
             db.execute_raw(statement).await?;
         }
         Ok(())
+    }
+
+    /// Returns the pending writes as one statement for PostgreSQL, which is a transaction of its own and first locks
+    /// the row that `hold` selects ([`together_holding`]); none if nothing is pending.
+    pub(crate) fn holding(self, hold: SelectStatement) -> Option<Statement> {
+        together_holding(hold, self.0)
     }
 }

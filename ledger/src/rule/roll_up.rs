@@ -84,17 +84,33 @@ pub(crate) async fn measure(
     answers: &[assignment::Model],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let state = State::of_answers(measure, answers);
-    if answers.is_empty() || !state.differs_from(measure) {
-        return Ok(());
-    }
-    let is_the_same = state.status == measure.status && state.completion == Completion::of_measure(measure);
-    if is_the_same && measure.status_stated_on.is_none() {
-        writes.update(state.written_to(&[measure.id], now));
+    if measure_alone(writes, measure, answers, now) {
         return Ok(());
     }
     writes.send(db).await?;
     problems(db, &[measure.problem_id], now).await
+}
+
+/// Rolls all assignments of one measure up to it by a pending write, unless that may change its problem.
+///
+/// Returns whether that was all there was to do.
+pub(crate) fn measure_alone(
+    writes: &mut Writes,
+    measure: &measure::Model,
+    answers: &[assignment::Model],
+    now: DateTime<Utc>,
+) -> bool {
+    let state = State::of_answers(measure, answers);
+    if answers.is_empty() || !state.differs_from(measure) {
+        return true;
+    }
+    let is_alone = state.status == measure.status
+        && state.completion == Completion::of_measure(measure)
+        && measure.status_stated_on.is_none();
+    if is_alone {
+        writes.update(state.written_to(&[measure.id], now));
+    }
+    is_alone
 }
 
 /// The values of a measure that follow from its assignments.

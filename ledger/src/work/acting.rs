@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use sea_orm::DatabaseConnection;
+use planner::Reader;
+use sea_orm::{DatabaseConnection, DbBackend};
 
 use crate::Result;
 use crate::people::policy::{self, Act, Principal, Standing};
 use crate::record::audit::By;
+use crate::record::database;
 use crate::rule::calendar;
 
 /// The maximum length of a reason, an opinion or a notice, in characters.
@@ -25,9 +27,17 @@ pub struct Acting<'a> {
     pub zone: Tz,
     /// The grace period of an immediate deadline (立行立改) without a date, in days.
     pub grace_days: i64,
+    /// The connections on which an act may run single statements; none if it always begins a transaction.
+    pub reader: Option<&'a Reader>,
 }
 
-impl Acting<'_> {
+impl<'a> Acting<'a> {
+    /// Returns the connections on which single statements save round trips: those to PostgreSQL, outside a batch, which
+    /// has begun a transaction.
+    pub(crate) fn alone(&self) -> Option<&'a Reader> {
+        self.reader.filter(|reader| reader.backend() == DbBackend::Postgres && !database::is_shared())
+    }
+
     /// Returns the date of the act in the ledger's time zone.
     pub fn today(&self) -> NaiveDate {
         calendar::local_day(self.now, self.zone)

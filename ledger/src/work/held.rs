@@ -1,21 +1,22 @@
-//! An assignment that an act works on: reading it with what the act needs, and writing it with what follows.
+//! Acts on an assignment: reading it with what the act needs, and writing it with what follows.
+
+use std::ops::{Deref, DerefMut};
 
 use chrono::NaiveDate;
 use entity::assignment::Status;
 use entity::inspection_round::RoundLevel;
-use entity::{assignment, audit_entry, measure};
-use planner::Sql;
-use sea_orm::sea_query::{Expr, Query};
+use entity::{assignment, measure, problem};
+use planner::{Reader, Sql, is_violation};
+use sea_orm::sea_query::{LockBehavior, LockType, SelectStatement};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, Iterable, QueryFilter, QuerySelect, QueryTrait, TryIntoModel,
+    IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryResult, QuerySelect, QueryTrait, Statement, TryIntoModel,
 };
 use serde_json::{Value, json};
 
 use super::acting::{Acting, permit};
 use super::hold::{On, current, hold_problem, wrong_state};
 use super::telling::{self, Announcement, Subject, Warning};
-use crate::Result;
 use crate::fault::{self, Thing};
 use crate::people::policy::{Act, Standing};
 use crate::record::audit::{self, Entry};
@@ -26,11 +27,13 @@ use crate::record::writes::Writes;
 use crate::rule::roll_up;
 use crate::rule::workflow::{self, Step};
 use crate::statistics::{kept, own};
+use crate::{Error, Result};
 
-/// An assignment that an act works on, within a transaction that has locked its problem.
-pub(crate) struct HeldAssignment {
-    pub(crate) transaction: Transaction,
+/// What an act on an assignment has read, and what it will write.
+pub(crate) struct AssignmentAct {
     pub(crate) problem: i64,
+    /// The version of the problem.
+    problem_version: i32,
     /// The level of the round that found the problem.
     pub(crate) level: RoundLevel,
     pub(crate) measure: measure::Model,
@@ -40,8 +43,65 @@ pub(crate) struct HeldAssignment {
     others: Vec<assignment::Model>,
     /// The end of the problem's audit chain before the act.
     end: audit::End,
-    /// Statements of the act that are sent together with those that [`HeldAssignment::settle`] adds.
+    /// Statements of the act that are sent together with those that settle it.
     pub(crate) writes: Writes,
+}
+
+/// An act on an assignment within a transaction that has locked its problem.
+pub(crate) struct HeldAssignment {
+    pub(crate) transaction: Transaction,
+    act: AssignmentAct,
+}
+
+impl Deref for HeldAssignment {
+    type Target = AssignmentAct;
+
+    fn deref(&self) -> &AssignmentAct {
+        &self.act
+    }
+}
+
+impl DerefMut for HeldAssignment {
+    fn deref_mut(&mut self) -> &mut AssignmentAct {
+        &mut self.act
+    }
+}
+
+/// Carries out an act that inserts a row into `table` and changes the assignment, and for which nothing else has to be
+/// read or told. Returns the key of the assignment.
+///
+/// `act` checks what was read, adds its writes, of which one inserts the row with the key that it is given, and returns
+/// the update of the assignment and what the audit entry records in addition.
+///
+/// On PostgreSQL, such an act saves round trips by reading without a lock. Whoever changes what an act may depend on
+/// locks the problem, and adds an entry to its audit chain or raises its version. If that happens between reading and
+/// writing, nothing is written, and the act is carried out once more, under the lock.
+pub(crate) async fn add(
+    acting: &Acting<'_>,
+    (on, table, kind): (On, &str, ChangeKind),
+    act: impl Fn(&mut AssignmentAct, i64) -> Result<(assignment::ActiveModel, Value)>,
+) -> Result<i64> {
+    let missing = || DbErr::Custom(format!("no key was drawn for {table}"));
+    if let Some(reader) = acting.alone() {
+        let id = on.assignment.ok_or_else(unknown)?;
+        let sql = Sql::within(reader.backend(), &[], &acting.by.principal);
+        let rows = reader.rows(AssignmentAct::read(sql, id, Some(table))).await?;
+        let (mut read, key) = AssignmentAct::of(&rows, on)?;
+        let (moved, also) = act(&mut read, key.ok_or_else(missing)?)?;
+        match Box::pin(read.settle_unlocked((acting, reader), kind, moved, also)).await {
+            Ok(true) => return Ok(id),
+            Ok(false) => {}
+            Err(Error::Database(error)) if is_violation(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let (mut held, key) = HeldAssignment::take_with(acting, on, Some(table)).await?;
+    let (moved, also) = act(&mut held, key.ok_or_else(missing)?)?;
+    held.settle(acting, kind, moved, also).await
+}
+
+fn unknown() -> Error {
+    fault::unknown(Thing::Assignment, &["input", "assignmentId"]).into()
 }
 
 impl HeldAssignment {
@@ -49,49 +109,32 @@ impl HeldAssignment {
     ///
     /// An assignment that the caller may not see is reported like one that does not exist.
     pub(crate) async fn take(acting: &Acting<'_>, on: On) -> Result<Self> {
-        Ok(Self::take_with(acting, on, "NULL").await?.0)
+        Ok(Self::take_with(acting, on, None).await?.0)
     }
 
-    /// Takes an assignment as [`HeldAssignment::take`] does, and draws a key from `table` for an act that inserts a row
-    /// there.
-    ///
-    /// Returns the assignment and the key of the row to insert.
-    pub(crate) async fn take_to_add(acting: &Acting<'_>, on: On, table: &str) -> Result<(Self, i64)> {
-        let drawn = Sql::new(acting.db.get_database_backend(), &[]).next_key(table);
-        let (held, key) = Self::take_with(acting, on, &drawn).await?;
-        let missing = || DbErr::Custom(format!("no key was drawn for {table}"));
-        Ok((held, key.ok_or_else(missing)?))
-    }
-
-    async fn take_with(acting: &Acting<'_>, on: On, key: &str) -> Result<(Self, Option<i64>)> {
-        let unknown = || fault::unknown(Thing::Assignment, &["input", "assignmentId"]);
-        let Some(id) = on.assignment else { return Err(unknown().into()) };
+    /// Takes an assignment as [`HeldAssignment::take`] does, and draws the key of a new row of `table`.
+    async fn take_with(acting: &Acting<'_>, on: On, table: Option<&str>) -> Result<(Self, Option<i64>)> {
+        let id = on.assignment.ok_or_else(unknown)?;
         let transaction = database::begin(acting.db).await?;
-        let (problem, level) = hold_problem(&transaction, acting.by, "assignment", id).await?.ok_or_else(unknown)?;
-        let around = Around::read(&transaction, (problem, id), key).await?.ok_or_else(unknown)?;
-        let Around { measure, answers: mut others, end, key } = around;
-        let place = others.iter().position(|answer| answer.id == id).ok_or_else(unknown)?;
-        let row = others.swap_remove(place);
-        current(on.version, row.version, ("责任分解", "assignment"))?;
-        Ok((Self { transaction, problem, level, measure, row, others, end, writes: Writes::default() }, key))
+        hold_problem(&transaction, acting.by, "assignment", id).await?.ok_or_else(unknown)?;
+        // This cannot be part of the statement that locks the problem: that statement sees the rows as they were when
+        // it began, not as they are after it has waited for the lock.
+        let sql = Sql::new(transaction.get_database_backend(), &[]);
+        let rows = transaction.query_all_raw(AssignmentAct::read(sql, id, table)).await?;
+        let (act, key) = AssignmentAct::of(&rows, on)?;
+        Ok((Self { transaction, act }, key))
     }
 
-    /// Checks that the policy allows the caller to do `act` to this assignment.
-    pub(crate) fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
-        let whole = Standing::of_measure(self.level, &self.measure);
-        permit(acting, act, Standing { answers: Some(self.row.unit_id), ..whole })
-    }
-
-    /// Returns the status that a step of the workflow leads to, or an error if the step is not open now.
-    pub(crate) fn step(&self, step: Step) -> Result<Status> {
-        let (from, path) = (self.row.status, ["input", "assignmentId"]);
-        let wrong = || wrong_state(from, &workflow::open_from(step), workflow::status_name, &path).into();
-        workflow::next(from, step).ok_or_else(wrong)
-    }
-
-    /// Returns an update of the assignment that sets its status; the caller may set more columns.
-    pub(crate) fn moved(&self, status: Status) -> assignment::ActiveModel {
-        assignment::ActiveModel { id: Set(self.row.id), status: Set(status), ..Default::default() }
+    /// Begins a transaction for an act that has read without a lock, and locks the problem; none if its version has
+    /// changed since.
+    async fn hold(acting: &Acting<'_>, act: AssignmentAct) -> Result<Option<Self>> {
+        let transaction = database::begin(acting.db).await?;
+        let held = transaction.query_one(act.unchanged().lock(LockType::Update)).await?;
+        if held.is_none() {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        Ok(Some(Self { transaction, act }))
     }
 
     /// Writes the changed assignment and everything that follows from it, and commits: the rolled-up status of measure
@@ -106,62 +149,32 @@ impl HeldAssignment {
         moved: assignment::ActiveModel,
         also: Value,
     ) -> Result<i64> {
-        let Self { transaction, problem, measure, row, mut others, end, mut writes, .. } = self;
-        let before = audit::kept::assignment(&row);
-        let mut moved = moved;
-        moved.version = Set(row.version + 1);
-        moved.updated_at = Set(acting.now);
-        // The statistics depend only on the completion date and on settled statuses. If the act changes neither, the
-        // problem need not be recounted.
-        let counts =
-            |status: Status, completed: Option<NaiveDate>| (workflow::is_settled(status).then_some(status), completed);
-        let id = row.id;
-        let now = with(&row, &moved)?;
-        let is_counted = counts(row.status, row.completed_on) != counts(now.status, now.completed_on);
-        let is_moved = is_counted || row.status != now.status;
-        let mut after = audit::kept::assignment(&now);
-        others.push(now);
-        let counted = if is_counted { vec![problem] } else { Vec::new() };
+        let settled = self.settled(acting, moved, also)?;
+        self.write(acting, kind, settled).await
+    }
+
+    /// Writes what follows from an act, and commits.
+    async fn write(self, acting: &Acting<'_>, kind: ChangeKind, settled: Settled) -> Result<i64> {
+        let Self { transaction, mut act } = self;
+        let Settled { moved, answers, is_counted, is_moved, said } = settled;
+        let counted = if is_counted { vec![act.problem] } else { Vec::new() };
         kept::around(&transaction, &counted, async {
-            writes.update_one(moved)?;
-            roll_up::measure(&transaction, &mut writes, &measure, &others, acting.now).await?;
-            if is_moved { writes.send(&transaction).await } else { Ok(()) }
+            act.writes.update_one(moved)?;
+            roll_up::measure(&transaction, &mut act.writes, &act.measure, &answers, acting.now).await?;
+            if is_moved { act.writes.send(&transaction).await } else { Ok(()) }
         })
         .await?;
         if is_moved && !is_counted {
-            own::renew(&transaction, &[problem]).await?;
+            own::renew(&transaction, &[act.problem]).await?;
         }
-        let changed = Changed { problem, measure: Some(measure.id), assignment: Some(id) };
-        change::write(&mut writes, kind, changed, acting.now);
-        if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {
-            after.extend(also);
-        }
-        let noted = Entry::of(kind.to_value(), format!("assignment_{id}"))
-            .in_problem(problem)
-            .measure(Some(measure.id))
-            .assignment(Some(id))
-            .changed(before, after);
-        audit::write(&mut writes, acting.by, noted, end, acting.now)?;
-        writes.send(&transaction).await?;
-        transaction.commit().await?;
-        Ok(id)
+        act.record(acting, transaction, kind, said).await
     }
 
     /// Records an act that leaves the assignment itself unchanged, in the change feed and the audit, and commits.
     ///
     /// `what` is the content of the audit entry. Returns the key of the assignment.
-    pub(crate) async fn settle_beside(mut self, acting: &Acting<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
-        let changed = Changed { problem: self.problem, measure: Some(self.measure.id), assignment: Some(self.row.id) };
-        change::write(&mut self.writes, kind, changed, acting.now);
-        let noted = Entry::of(kind.to_value(), format!("assignment_{}", self.row.id))
-            .in_problem(self.problem)
-            .measure(Some(self.measure.id))
-            .assignment(Some(self.row.id))
-            .changed(json!({}), what);
-        audit::write(&mut self.writes, acting.by, noted, self.end, acting.now)?;
-        self.writes.send(&self.transaction).await?;
-        self.transaction.commit().await?;
-        Ok(self.row.id)
+    pub(crate) async fn settle_beside(self, acting: &Acting<'_>, kind: ChangeKind, what: Value) -> Result<i64> {
+        self.act.record(acting, self.transaction, kind, (json!({}), what)).await
     }
 
     /// Queues the immediate notices of an event, one mail per address.
@@ -182,6 +195,174 @@ impl HeldAssignment {
     }
 }
 
+/// What follows from an act that changes its assignment.
+struct Settled {
+    /// The update of the assignment.
+    moved: assignment::ActiveModel,
+    /// All assignments of the measure after the act.
+    answers: Vec<assignment::Model>,
+    /// Whether the act changes the statistics. They depend only on the completion date and on settled statuses.
+    is_counted: bool,
+    /// Whether the act changes the status or the statistics.
+    is_moved: bool,
+    /// The state of the assignment before and after the act, for the audit.
+    said: (Value, Value),
+}
+
+impl AssignmentAct {
+    /// Checks that the policy allows the caller to do `act` to this assignment.
+    pub(crate) fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
+        let whole = Standing::of_measure(self.level, &self.measure);
+        permit(acting, act, Standing { answers: Some(self.row.unit_id), ..whole })
+    }
+
+    /// Returns the status that a step of the workflow leads to, or an error if the step is not open now.
+    pub(crate) fn step(&self, step: Step) -> Result<Status> {
+        let (from, path) = (self.row.status, ["input", "assignmentId"]);
+        let wrong = || wrong_state(from, &workflow::open_from(step), workflow::status_name, &path).into();
+        workflow::next(from, step).ok_or_else(wrong)
+    }
+
+    /// Returns an update of the assignment that sets its status; the caller may set more columns.
+    pub(crate) fn moved(&self, status: Status) -> assignment::ActiveModel {
+        assignment::ActiveModel { id: Set(self.row.id), status: Set(status), ..Default::default() }
+    }
+
+    /// Completes the update of the assignment, and finds what follows from it.
+    fn settled(&self, acting: &Acting<'_>, mut moved: assignment::ActiveModel, also: Value) -> Result<Settled> {
+        let row = &self.row;
+        moved.version = Set(row.version + 1);
+        moved.updated_at = Set(acting.now);
+        let counts =
+            |status: Status, completed: Option<NaiveDate>| (workflow::is_settled(status).then_some(status), completed);
+        let now = with(row, &moved)?;
+        let is_counted = counts(row.status, row.completed_on) != counts(now.status, now.completed_on);
+        let is_moved = is_counted || row.status != now.status;
+        let mut after = audit::kept::assignment(&now);
+        if let (Value::Object(after), Value::Object(also)) = (&mut after, also) {
+            after.extend(also);
+        }
+        let said = (audit::kept::assignment(row), after);
+        let answers = self.others.iter().cloned().chain([now]).collect();
+        Ok(Settled { moved, answers, is_counted, is_moved, said })
+    }
+
+    /// Settles an act that has read without a lock. If it changes nothing but its assignment and the measure, that is
+    /// one statement, which locks the problem, or else a transaction.
+    ///
+    /// Returns false, and writes nothing, if the problem has changed since it was read. A violation means the same.
+    async fn settle_unlocked(
+        mut self,
+        (acting, reader): (&Acting<'_>, &Reader),
+        kind: ChangeKind,
+        moved: assignment::ActiveModel,
+        also: Value,
+    ) -> Result<bool> {
+        let settled = self.settled(acting, moved, also)?;
+        if settled.is_moved || !roll_up::measure_alone(&mut self.writes, &self.measure, &settled.answers, acting.now) {
+            let Some(held) = HeldAssignment::hold(acting, self).await? else { return Ok(false) };
+            return held.write(acting, kind, settled).await.map(|_| true);
+        }
+        self.writes.update_one(settled.moved)?;
+        // Whoever has locked the problem is not waited for: what was read is out of date once they have written.
+        let hold = self.unchanged().lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).to_owned();
+        let noted = self.noted(acting, kind, settled.said);
+        audit::write_holding(&mut self.writes, acting.by, noted, self.end, acting.now)?;
+        if let Some(statement) = self.writes.holding(hold) {
+            reader.write(statement).await?;
+        }
+        Ok(true)
+    }
+
+    /// Selects the problem unless its version has changed.
+    fn unchanged(&self) -> SelectStatement {
+        problem::Entity::find_by_id(self.problem)
+            .filter(problem::Column::Version.eq(self.problem_version))
+            .select_only()
+            .column(problem::Column::Id)
+            .into_query()
+    }
+
+    /// Adds the act to the change feed, and returns its audit entry.
+    fn noted(&mut self, acting: &Acting<'_>, kind: ChangeKind, (before, after): (Value, Value)) -> Entry {
+        let (measure, assignment) = (Some(self.measure.id), Some(self.row.id));
+        change::write(&mut self.writes, kind, Changed { problem: self.problem, measure, assignment }, acting.now);
+        Entry::of(kind.to_value(), format!("assignment_{}", self.row.id))
+            .in_problem(self.problem)
+            .measure(measure)
+            .assignment(assignment)
+            .changed(before, after)
+    }
+
+    /// Records the act in the change feed and the audit, sends what is left to write, and commits.
+    async fn record(
+        mut self,
+        acting: &Acting<'_>,
+        transaction: Transaction,
+        kind: ChangeKind,
+        said: (Value, Value),
+    ) -> Result<i64> {
+        let noted = self.noted(acting, kind, said);
+        audit::write(&mut self.writes, acting.by, noted, self.end, acting.now)?;
+        self.writes.send(&transaction).await?;
+        transaction.commit().await?;
+        Ok(self.row.id)
+    }
+
+    /// Writes the statement that reads all that an act needs: the assignments of the measure, and with each of them the
+    /// measure, its problem and the key of a new row of `table`.
+    fn read(mut sql: Sql<'_>, assignment: i64, table: Option<&str>) -> Statement {
+        let id = sql.bind(assignment);
+        let seen = sql.seen("assignment", "held").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+        let end = |column| audit::of_end("(SELECT target.problem FROM target)", column);
+        // As an uncorrelated subquery, the key is drawn once for all rows.
+        let key = table.map_or_else(|| "NULL".to_owned(), |table| sql.next_key(table));
+        let text = format!(
+            "WITH target AS (SELECT of.id AS measure, p.id AS problem, p.version AS problem_version, r.level \
+             FROM assignment held JOIN measure of ON of.id = held.measure_id JOIN problem p ON p.id = of.problem_id \
+             JOIN inspection_round r ON r.id = p.round_id WHERE held.id = {id}{seen}) \
+             SELECT {}, {}, target.problem, target.problem_version, target.level, {} AS position, {} AS hash, \
+             (SELECT CAST({key} AS bigint)) AS key \
+             FROM target JOIN measure m ON m.id = target.measure JOIN assignment a ON a.measure_id = m.id",
+            columns::<assignment::Entity>("a"),
+            columns::<measure::Entity>("m"),
+            end("position"),
+            end("hash"),
+        );
+        sql.statement(text)
+    }
+
+    /// Makes the act from what [`AssignmentAct::read`] gave, and returns the key that was drawn.
+    fn of(rows: &[QueryResult], on: On) -> Result<(Self, Option<i64>)> {
+        let first = rows.first().ok_or_else(unknown)?;
+        let mut others =
+            rows.iter().map(|row| assignment::Model::from_query_result(row, "a_")).collect::<Result<Vec<_>, _>>()?;
+        let place = others.iter().position(|answer| Some(answer.id) == on.assignment).ok_or_else(unknown)?;
+        let row = others.swap_remove(place);
+        current(on.version, row.version, ("责任分解", "assignment"))?;
+        let position: Option<i32> = first.try_get("", "position")?;
+        let hash: Option<String> = first.try_get("", "hash")?;
+        let act = Self {
+            problem: first.try_get("", "problem")?,
+            problem_version: first.try_get("", "problem_version")?,
+            level: first.try_get("", "level")?,
+            measure: measure::Model::from_query_result(first, "m_")?,
+            row,
+            others,
+            end: position.zip(hash).unwrap_or_default(),
+            writes: Writes::default(),
+        };
+        Ok((act, first.try_get("", "key")?))
+    }
+}
+
+/// Writes the columns of a table with this alias, each named after both.
+fn columns<E: EntityTrait>(alias: &str) -> String {
+    let columns: Vec<String> =
+        E::Column::iter().map(|column| format!("{alias}.{0} AS {alias}_{0}", column.as_str())).collect();
+    columns.join(", ")
+}
+
 /// Returns the assignment as it will be once `moved` is written.
 fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assignment::Model> {
     let mut after = row.clone().into_active_model();
@@ -191,55 +372,4 @@ fn with(row: &assignment::Model, moved: &assignment::ActiveModel) -> Result<assi
         }
     }
     Ok(after.try_into_model()?)
-}
-
-/// The rows that an act on an assignment needs.
-struct Around {
-    measure: measure::Model,
-    /// All assignments of the measure.
-    answers: Vec<assignment::Model>,
-    /// The end of the problem's audit chain.
-    end: audit::End,
-    /// The key of the row that the act inserts, if it inserts one.
-    key: Option<i64>,
-}
-
-impl Around {
-    /// Reads everything in one statement, without locks, once the problem is locked.
-    ///
-    /// This cannot be part of the statement that locks the problem: that statement sees the rows as they were when it
-    /// began, not as they are after it has waited for the lock.
-    async fn read(db: &Transaction, (problem, assignment): (i64, i64), key: &str) -> Result<Option<Self>> {
-        let measure = Query::select()
-            .column(assignment::Column::MeasureId)
-            .from(assignment::Entity)
-            .and_where(assignment::Column::Id.eq(assignment))
-            .to_owned();
-        let of = assignment::Entity::belongs_to(measure::Entity)
-            .from(assignment::Column::MeasureId)
-            .to(measure::Column::Id)
-            .into();
-        let chain = audit::chain_of(problem);
-        let query = assignment::Entity::find()
-            .select_also(measure::Entity)
-            .join(sea_orm::JoinType::InnerJoin, of)
-            .filter(assignment::Column::MeasureId.in_subquery(measure))
-            .expr_as(audit::of_end(&chain, audit_entry::Column::Position), "position")
-            .expr_as(audit::of_end(&chain, audit_entry::Column::Hash), "hash")
-            // As an uncorrelated subquery, the key is drawn once for all rows.
-            .expr_as(Expr::cust(format!("(SELECT CAST({key} AS bigint))")), "key");
-        let rows = db.query_all(query.as_query()).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let position: Option<i32> = first.try_get("", "position")?;
-        let hash: Option<String> = first.try_get("", "hash")?;
-        Ok(Some(Self {
-            measure: measure::Model::from_query_result(first, "B_")?,
-            end: position.zip(hash).unwrap_or_default(),
-            key: first.try_get("", "key")?,
-            answers: rows
-                .iter()
-                .map(|row| assignment::Model::from_query_result(row, "A_"))
-                .collect::<Result<_, _>>()?,
-        }))
-    }
 }

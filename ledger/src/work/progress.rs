@@ -1,18 +1,18 @@
 //! Progress reports (整改进展).
 //!
-//! One transaction appends the report, updates the assignment and rolls the status up to measure and problem. An
-//! outdated version is refused, so that no concurrent change is overwritten.
+//! One transaction, most often a single statement ([`held::add`]), appends the report, updates the assignment and rolls
+//! the status up to measure and problem. An outdated version is refused, so that no concurrent change is overwritten.
 
 use std::collections::HashSet;
 
 use chrono::{Datelike, NaiveDate};
 use entity::assignment::StatedPace;
-use entity::{progress_report, quantity};
+use entity::{assignment, progress_report, quantity};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryTrait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::acting::Acting;
-use super::held::HeldAssignment;
+use super::held::{self, AssignmentAct};
 use super::hold::On;
 use crate::fault::{self, Fault, FaultCode};
 use crate::people::policy::Act;
@@ -81,16 +81,27 @@ impl Quantity {
 /// Returns the key of the assignment.
 pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
     let report = &read(report, acting.today()).map_err(Error::Refused)?;
-    let (mut held, key) = HeldAssignment::take_to_add(acting, report.on, "progress_report").await?;
-    held.permit(acting, Act::Report)?;
-    let status = held.step(Step::Report)?;
-    if report.retracts_completion && held.row.completed_on.is_none() {
+    let kind = ChangeKind::ProgressReported;
+    let submit = |act: &mut AssignmentAct, key| submit(acting, report, act, key);
+    Box::pin(held::add(acting, (report.on, "progress_report", kind), submit)).await
+}
+
+/// Submits a report with this key. Returns the update of the assignment, and what the audit entry records in addition.
+fn submit(
+    acting: &Acting<'_>,
+    report: &Report,
+    act: &mut AssignmentAct,
+    key: i64,
+) -> Result<(assignment::ActiveModel, Value)> {
+    act.permit(acting, Act::Report)?;
+    let status = act.step(Step::Report)?;
+    if report.retracts_completion && act.row.completed_on.is_none() {
         let (zh, en) = ("没有已填报的完成日期，无须更正", "no completion date was reported: there is none to withdraw");
         return Err(Fault::new(FaultCode::WrongState, zh, en, &["input", "isCompletionRetracted"]).into());
     }
-    held.writes.insert_one(progress_report::ActiveModel {
+    act.writes.insert_one(progress_report::ActiveModel {
         id: Set(key),
-        assignment_id: Set(held.row.id),
+        assignment_id: Set(act.row.id),
         period: Set(report.period.clone()),
         text: Set(report.text.clone()),
         difficulties: Set(report.difficulties.clone()),
@@ -109,19 +120,19 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
         ..Default::default()
     });
     if !report.quantities.is_empty() {
-        held.writes.insert(quantity::Entity::insert_many(quantities).into_query());
+        act.writes.insert(quantity::Entity::insert_many(quantities).into_query());
     }
-    let mut moved = held.moved(status);
+    let mut moved = act.moved(status);
     moved.reported_on = Set(Some(acting.today()));
-    if held.row.accepted_at.is_none() {
+    if act.row.accepted_at.is_none() {
         moved.accepted_at = Set(Some(acting.now));
         moved.declined_at = Set(None);
         moved.decline_reason = Set(None);
     }
     // The pace is derived from the first quantity only.
     let leading = report.quantities.first();
-    moved.quantity_done = Set(leading.and_then(|one| one.done).or(held.row.quantity_done));
-    moved.quantity_target = Set(leading.and_then(|one| one.target).or(held.row.quantity_target));
+    moved.quantity_done = Set(leading.and_then(|one| one.done).or(act.row.quantity_done));
+    moved.quantity_target = Set(leading.and_then(|one| one.target).or(act.row.quantity_target));
     if let Some(pace) = report.stated_pace {
         moved.stated_pace = Set(Some(pace));
         moved.stated_pace_on = Set(Some(acting.today()));
@@ -130,8 +141,7 @@ pub async fn report(acting: &Acting<'_>, report: &Report) -> Result<i64> {
         moved.completed_on = Set(report.completed_on);
         moved.is_completed_by = Set(false);
     }
-    let said = json!({ "report": key, "period": report.period });
-    held.settle(acting, ChangeKind::ProgressReported, moved, said).await
+    Ok((moved, json!({ "report": key, "period": report.period })))
 }
 
 const UNIT: (&str, &str) = ("计量单位", "the unit of measure");

@@ -33,12 +33,23 @@ fn nobody_notices_that_the_database_was_started_anew() {
             }
         });
     };
+    let end = || {
+        block_on(async {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            world.db().await.execute_unprepared(end).await.unwrap();
+        });
+    };
     many();
-    block_on(async {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-            WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        world.db().await.execute_unprepared(end).await.unwrap();
-    });
+    // A report without a transaction is not repeated if its connection is lost, but it has read on the same one before.
+    let open = "{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id version } } }";
+    let one = ask(&server, open).json()["data"]["assignments"]["nodes"][0].clone();
+    end();
+    let report = "mutation($input: ReportProgressInput!) { reportProgress(input: $input) { errors { message } } }";
+    let input = json!({"assignmentId": one["id"], "version": one["version"], "period": "2025-10", "text": "推进中"});
+    let reported = server.ask(&json!({"query": report, "variables": {"input": input}}), &[]).json();
+    assert_eq!(reported["data"]["reportProgress"]["errors"], json!([]), "{reported}");
+    end();
     for _ in 0..10 {
         write();
     }

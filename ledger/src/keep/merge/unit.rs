@@ -80,6 +80,9 @@ pub async fn units(acting: &Acting<'_>, from: Option<i64>, version: i32, into: O
     }
     kept::around(&transaction, &problems, async {
         let answers = [
+            // Acts on assignments that do not lock a problem before they read notice its new version.
+            "UPDATE problem SET version = version + 1 WHERE id IN (SELECT m.problem_id FROM measure m \
+            JOIN assignment a ON a.measure_id = m.id WHERE a.unit_id = $1 AND a.unit_id <> $2)",
             "DELETE FROM assignment WHERE unit_id = $1 AND measure_id IN (SELECT measure_id FROM assignment \
             WHERE unit_id = $2)",
             "UPDATE assignment SET unit_id = $2, version = version + 1, \

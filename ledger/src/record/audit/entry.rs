@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use entity::audit_entry;
-use planner::Sql;
-use sea_orm::sea_query::{Expr, IntoCondition, SubQueryStatement};
+use planner::{HELD, Sql};
+use sea_orm::sea_query::{Expr, IntoCondition, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -161,9 +163,12 @@ pub(crate) async fn end<C: ConnectionTrait>(db: &C, chain: &str) -> Result<End> 
     Ok(end.unwrap_or_default())
 }
 
-/// Returns a column of a chain's last entry as a subquery, for use in another statement.
-pub(crate) fn of_end(chain: &str, column: audit_entry::Column) -> Expr {
-    SubQueryStatement::from(last(chain).column(column).into_query()).into()
+/// Writes a column of the last entry of a problem's chain as a subquery. `problem` is the SQL of the problem's key.
+pub(crate) fn of_end(problem: &str, column: &str) -> String {
+    format!(
+        "(SELECT e.{column} FROM audit_entry e WHERE e.chain = 'problem_' || {problem} \
+         ORDER BY e.position DESC LIMIT 1)"
+    )
 }
 
 /// Selects the last entry of a chain, without columns.
@@ -179,6 +184,29 @@ fn last(chain: &str) -> Select<audit_entry::Entity> {
 /// row that owns the chain since before the end was read.
 pub(crate) fn write(writes: &mut Writes, by: &By, noted: Entry, end: End, now: DateTime<Utc>) -> Result<()> {
     writes.insert_one(following(by, noted, end, now)?);
+    Ok(())
+}
+
+/// Adds the entry that follows the end of its chain to writes that hold the row that owns the chain
+/// ([`Writes::holding`]). They fail with a violation if the row cannot be held, or if the chain has grown since its end
+/// was read.
+pub(crate) fn write_holding(writes: &mut Writes, by: &By, noted: Entry, end: End, now: DateTime<Utc>) -> Result<()> {
+    let row = following(by, noted, end, now)?;
+    let mut insert = Query::insert().into_table(audit_entry::Entity).to_owned();
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for column in audit_entry::Column::iter() {
+        let Set(value) = row.get(column) else { continue };
+        columns.push(column);
+        values.push(match column {
+            // Null if nothing is held. A place in a chain is taken only once.
+            audit_entry::Column::Position => {
+                Expr::cust_with_values(format!("(SELECT CAST($1 AS integer) FROM {HELD})"), [value])
+            }
+            _ => value.into(),
+        });
+    }
+    insert.columns(columns).values(values).map_err(|error| DbErr::Custom(error.to_string()))?;
+    writes.insert(insert);
     Ok(())
 }
 

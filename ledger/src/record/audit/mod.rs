@@ -15,7 +15,7 @@ mod verify;
 pub mod words;
 
 pub use entry::{By, Entry, address_digest, chain_of, hash, note, note_all, parts};
-pub(crate) use entry::{End, MERGED, chains, end, entire, history, of_chain, of_end, write};
+pub(crate) use entry::{End, MERGED, chains, end, entire, history, of_chain, of_end, write, write_holding};
 pub use seal::{Anchor, Key, Keys, newest, seal};
 pub use state::Compared;
 pub use verify::{Asked, Verified, verify};
