@@ -139,7 +139,7 @@ fn of_problem(sql: &mut Sql<'_>, problem: &str, values: &[Value], judges: Judges
     let is_own = format!("count(answer.id) NOT IN (0, {})", all_of("part"));
     let (answered, part) = (State::of("answer").rolled_up(), State::of("part"));
     let either = |own: &str, whole: &str| format!("CASE WHEN {is_own} THEN {own} ELSE {whole} END");
-    let judged = State {
+    let each = State {
         status: either(&answered.status, &part.status),
         completed_on: either(&answered.completed_on, &part.completed_on),
         is_completed_by: either(&answered.is_completed_by, &part.is_completed_by),
@@ -151,7 +151,7 @@ fn of_problem(sql: &mut Sql<'_>, problem: &str, values: &[Value], judges: Judges
          (SELECT {}, CASE WHEN {is_own} THEN 1 ELSE 0 END AS is_own FROM measure part \
          LEFT JOIN assignment answer ON answer.measure_id = part.id{answers} WHERE {} \
          GROUP BY part.id, part.status, part.completed_on, part.is_completed_by) one)",
-        judged.columns(),
+        each.columns(),
         parts.join(" AND ")
     )
 }
