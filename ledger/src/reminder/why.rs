@@ -52,13 +52,13 @@ pub async fn why<C: ConnectionTrait>(db: &C, mail: &mail::Model, timing: &Timing
                 (String::new(), String::new())
             };
             Bilingual {
-                zh: format!("规则 {}{before}{again}；{} 的一期", mail.kind, mail.local_day),
-                en: format!("rule {}{before_en}{again_en}; the occurrence of {}", mail.kind, mail.local_day),
+                zh: format!("按提醒规则{before}{again}；{} 的一期", mail.local_day),
+                en: format!("a reminder by its rule{before_en}{again_en}; the occurrence of {}", mail.local_day),
             }
         }
         None => Bilingual {
-            zh: format!("通知 {}：{} 的一次办理触发", mail.kind, mail.local_day),
-            en: format!("notice {}: caused by an act of {}", mail.kind, mail.local_day),
+            zh: format!("{} 有人办理，随即通知", mail.local_day),
+            en: format!("a notice of what someone did on {}", mail.local_day),
         },
     }];
     lines.push(found_by(db, mail, unit.as_ref()).await?);

@@ -284,7 +284,7 @@ struct OfMeasure {
 /// urgent first.
 const ITEMS: &str = "SELECT i.mail_id, i.measure_id, a.id AS assignment_id, coalesce(a.version, m.version) AS version, \
     coalesce(a.created_at, m.created_at) AS created_at, \
-    CASE WHEN w.is_account OR w.is_ended THEN a.due_by ELSE i.due_on END AS due_on, \
+    CASE WHEN w.is_account OR w.is_ended OR w.kind = 'stale-progress' THEN a.due_by ELSE i.due_on END AS due_on, \
     z.notice_from, z.notice_until, m.number, m.content, m.due_raw, \
     p.number AS problem_number, p.title AS problem_title, r.name AS round, l.name AS lead_unit, u.name AS unit, \
     a.unit_id, \
