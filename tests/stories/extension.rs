@@ -81,22 +81,42 @@ fn change_plan(scene: &MeasureScene<'_>, printed: &str) {
     assert_eq!(done["changeDeadline"]["errors"], json!([]));
 }
 
-/// The page behind the link of a mail shows the deadline of the answer that the mail is about, without sign-in.
-fn a_mails_link_shows_the_answers_own_deadline(world: &World, scene: &MeasureScene<'_>) {
+/// Opens the page behind the link of a mail, without sign-in.
+fn linked(world: &World, scene: &MeasureScene<'_>, kind: &str, recipient: &str) -> String {
     let item = Item::Measure(scene.measure.trim_start_matches("measure_").parse().unwrap());
     let until = "2023-08-01T00:00:00Z".parse().unwrap();
-    let page = |kind: &str, recipient: &str| {
-        let sent = mail::Column::Kind.eq(kind).and(mail::Column::Recipient.eq(recipient));
-        let found = block_on(async { mail::Entity::find().filter(sent).one(&world.db().await).await.unwrap() });
-        let token = Target { item, mail: found.unwrap().id }.token(&LinkKey::new("story"), until);
-        let page = scene.server.get(&format!("/m/{token}"));
-        assert_eq!(page.status, 200, "{}", page.body);
-        page.body
-    };
-    let luolong = page("due-soon", "u540329@gov.example");
+    let sent = mail::Column::Kind.eq(kind).and(mail::Column::Recipient.eq(recipient));
+    let found = block_on(async { mail::Entity::find().filter(sent).one(&world.db().await).await.unwrap() });
+    let token = Target { item, mail: found.unwrap().id }.token(&LinkKey::new("story"), until);
+    let page = scene.server.get(&format!("/m/{token}"));
+    assert_eq!(page.status, 200, "{}", page.body);
+    page.body
+}
+
+/// The page behind the link of a mail shows the deadline of the answer that the mail is about.
+fn a_mails_link_shows_the_answers_own_deadline(world: &World, scene: &MeasureScene<'_>) {
+    let luolong = linked(world, scene, "due-soon", "u540329@gov.example");
     assert!(luolong.contains("（延期至 2023年12月31日）") && luolong.contains("还有"), "{luolong}");
-    let leiwuqi = page("overdue", "u540323@gov.example");
+    let leiwuqi = linked(world, scene, "overdue", "u540323@gov.example");
     assert!(leiwuqi.contains("已过") && !leiwuqi.contains("延期至"), "{leiwuqi}");
+    assert!(leiwuqi.contains("登录并申请延期"), "{leiwuqi}");
+}
+
+/// What is completed needs no extension: it is refused, not offered, and the page of a mail counts no days.
+fn what_is_done_is_not_extended(world: &World, scene: &MeasureScene<'_>, token: &str, county: &str) {
+    let report = json!({"period": "2023-06", "text": "电站已拆除。", "completedOn": "2023-07-01"});
+    scene.done(token, "reportProgress", "ReportProgressInput", &scene.on(county, report));
+    let asked = scene.beside(county, json!({"newDueOn": "2024-12-31", "reason": "汛期无法施工。"}));
+    assert_eq!(scene.refused(token, "requestExtension", "RequestExtensionInput", &asked), "WRONG_STATE");
+    let query = "query($id: ID!) { assignment(id: $id) { availableActions { action isAvailable reason } } }";
+    let actions = scene.server.data_as(token, query, &json!({ "id": scene.of(county).0 }));
+    let actions = actions["assignment"]["availableActions"].as_array().unwrap().clone();
+    let extension = actions.iter().find(|one| one["action"] == "REQUEST_EXTENSION").unwrap();
+    let reason = extension["reason"].as_str().unwrap_or_default();
+    assert!(extension["isAvailable"] == false && reason.starts_with("已填报完成"), "{extension}");
+    let page = linked(world, scene, "overdue", "u540323@gov.example");
+    assert!(!page.contains("已过") && !page.contains("申请延期") && !page.contains("填报、上传"), "{page}");
+    assert!(page.contains("整改已填报完成") && page.contains("提请销号"), "{page}");
 }
 
 fn an_extension_moves_one_answer_only(world: &World) {
@@ -172,5 +192,6 @@ fn an_extension_moves_one_answer_only(world: &World) {
     // No extension to a day before the one that holds.
     let early = scene.beside("洛隆县", json!({"newDueOn": "2024-01-31", "reason": "汛期无法施工。"}));
     assert_eq!(scene.refused(&luolong, "requestExtension", "RequestExtensionInput", &early), "INVALID");
+    what_is_done_is_not_extended(world, &scene, &leiwuqi, "类乌齐县");
     world.done(&["statistics", "check"]);
 }

@@ -42,6 +42,9 @@ pub(crate) struct LinkedItem {
     extended_to: Option<Date>,
     /// Date on which it is due: that of the unit's own answer if the mail was about it; null if it has none.
     due_on: Option<Date>,
+    /// Whether the work is done, so that its deadline no longer counts: completed, verified, on public notice or
+    /// closed; of a case, resolved.
+    is_done: bool,
     /// Whether nothing is left to do: the answer or the measure is closed or not applicable, or the case is closed.
     is_settled: bool,
 }
@@ -53,6 +56,8 @@ pub(crate) struct MailLink {
     kind: String,
     /// Item that the link leads to.
     item: LinkedItem,
+    /// Whether the mail went to the unit that has to do the work, not to an office or leader who is told of it.
+    is_own: bool,
     /// What the holder of the mail may do now; empty if nothing.
     actions: Vec<MailLinkAction>,
     /// Global id of the assignment for `requestExtension`; null unless that is one of the actions.
@@ -74,10 +79,12 @@ impl MailLink {
         Self {
             actions: acknowledge.into_iter().chain(extensible.map(|_| MailLinkAction::RequestExtension)).collect(),
             assignment_id: extensible.map(|assignment| ID(format!("assignment_{assignment}"))),
+            is_own: found.is_own,
             expires_at: Moment(expires_at),
             acknowledged_at: found.acknowledged_at.map(Moment),
             item: LinkedItem {
                 item_id: ID(item.id()),
+                is_done: found.is_done(),
                 is_settled: found.is_settled(),
                 number: found.number,
                 text: found.text,

@@ -99,6 +99,12 @@ pub fn is_settled(status: Status) -> bool {
     matches!(status, Status::Closed | Status::ClosedOngoing | Status::NotApplicable)
 }
 
+/// Checks whether the work is done, so that its deadline no longer moves: completed, verified, on public notice, closed
+/// or not applicable.
+pub(crate) fn is_done(status: Status, is_completed: bool) -> bool {
+    is_completed || is_settled(status) || matches!(status, Status::Verified | Status::Publicised)
+}
+
 /// Checks whether the next step is up to the answering unit, not to an office.
 pub(crate) fn waits_for_unit(status: Status) -> bool {
     matches!(status, Status::Assigned | Status::InProgress | Status::Returned | Status::Reopened)

@@ -24,7 +24,7 @@ use crate::people::policy::{self, Act, Principal, Standing};
 use crate::rule::calendar;
 use crate::rule::case_flow;
 use crate::rule::workflow::{self, Step};
-use crate::work::supervision;
+use crate::work::{extension, supervision};
 
 /// Declares the actions: their codes, the mutations that carry them out, and what a button says in both languages.
 macro_rules! actions {
@@ -308,6 +308,8 @@ struct AssignmentFacts {
     #[serde(deserialize_with = "boolean")]
     has_date: bool,
     #[serde(deserialize_with = "boolean")]
+    is_completed: bool,
+    #[serde(deserialize_with = "boolean")]
     is_accepted: bool,
     #[serde(deserialize_with = "boolean")]
     is_declined: bool,
@@ -403,7 +405,10 @@ impl AssignmentFacts {
             Action::RequestExtension => {
                 let act = if asking.principal.may(Act::Report) { Act::Report } else { Act::TakeOn };
                 self.permits(asking, act)?;
-                self.open()?;
+                if workflow::is_done(self.status, self.is_completed) {
+                    let (zh, en) = extension::done(self.status);
+                    return Err(because(zh, en));
+                }
                 if !self.has_date {
                     return Err(because("没有截止日期，无须延期", "there is no due date to extend"));
                 }
@@ -1186,6 +1191,7 @@ fn assignment_facts(sql: &mut Sql<'_>, row: &str) -> String {
         ("supervising", format!("{measure}.supervising_unit_id")),
         ("isOngoing", sql.boolean(&format!("{measure}.due_ongoing"))),
         ("hasDate", sql.boolean(&has_date)),
+        ("isCompleted", sql.boolean(&format!("{row}.completed_on IS NOT NULL"))),
         ("isAccepted", sql.boolean(&format!("{row}.accepted_at IS NOT NULL"))),
         ("isDeclined", sql.boolean(&format!("{row}.declined_at IS NOT NULL"))),
         ("hasEvidence", sql.boolean(&evidence)),

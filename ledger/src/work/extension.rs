@@ -4,6 +4,7 @@
 //! deadline that it replaces, so that the first deadline is never lost.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use entity::assignment::Status;
 use entity::deadline_change::{self, DeadlineChangeState};
 use entity::{assignment, measure, measure_region};
 use sea_orm::sea_query::Expr;
@@ -51,11 +52,9 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
         return Err(wrong(FaultCode::Invalid, zh, en).into());
     }
     fault::day(new_due_on, ("新的时限", "the new deadline"), &path)?;
-    if workflow::is_settled(held.row.status) {
-        let name = workflow::status_name(held.row.status);
-        let zh = format!("“{name}”的任务无须延期");
-        let en = "this assignment is settled and needs no extension".to_owned();
-        return Err(wrong(FaultCode::WrongState, zh, en).into());
+    if workflow::is_done(held.row.status, held.row.completed_on.is_some()) {
+        let (zh, en) = done(held.row.status);
+        return Err(wrong(FaultCode::WrongState, zh, en.to_owned()).into());
     }
     let pending = deadline_change::Entity::find()
         .filter(deadline_change::Column::AssignmentId.eq(held.row.id))
@@ -86,6 +85,16 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
     let warnings = held.tell(acting, told.with(json!({ "extension": id, "newDueOn": new_due_on }))).await?;
     let key = held.settle_beside(acting, ChangeKind::ExtensionRequested, said).await?;
     Ok((Done { key, warnings }, id))
+}
+
+/// Says that the deadline of an assignment no longer moves, because its work is done.
+pub(crate) fn done(status: Status) -> (String, &'static str) {
+    if workflow::is_settled(status) || matches!(status, Status::Verified | Status::Publicised) {
+        let name = workflow::status_name(status);
+        return (format!("“{name}”的任务无须延期"), "the work is done: this assignment needs no extension");
+    }
+    let zh = "已填报完成的任务无须延期；还没有完成的，请先填报进展更正".to_owned();
+    (zh, "the work was reported as completed and needs no extension; if it is not, correct that by a report first")
 }
 
 /// Returns the text of the deadline that an assignment has: that of the plan, or the date of its last extension.

@@ -95,6 +95,7 @@ const NOT_WHOLE: (&str, &str) = (
 );
 
 /// A measure or a case as a mail shows it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the query")]
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct Linked {
     /// The kind of the mail, such as `due-soon`.
@@ -122,7 +123,9 @@ pub struct Linked {
     /// The key of the assignment that the mail was about, if any.
     assignment_id: Option<i64>,
     /// Whether the mail went to the unit that answers the item, at an address that is still that unit's.
-    is_own: bool,
+    pub is_own: bool,
+    /// Whether the assignment, else the measure, is completed.
+    is_completed: bool,
     /// Whether nobody has accepted or declined the item so far.
     is_new: bool,
     /// Whether the assignment has a deadline, and no request to extend it is pending.
@@ -138,6 +141,13 @@ impl Linked {
         self.status == CaseState::Closed.to_value() || Status::try_from_value(&self.status).is_ok_and(is_over)
     }
 
+    /// Checks whether the work is done, so that nobody waits for it any more, also if an office has not closed it yet.
+    pub fn is_done(&self) -> bool {
+        let is_done = |status| workflow::is_done(status, self.is_completed);
+        let of_case = [CaseState::Resolved, CaseState::Accepted, CaseState::Closed].map(|state| state.to_value());
+        of_case.contains(&self.status) || Status::try_from_value(&self.status).is_ok_and(is_done)
+    }
+
     /// Checks whether acknowledging the mail accepts the item (签收), rather than recording that the mail was read.
     pub fn is_to_be_accepted(&self) -> bool {
         let waits = [Status::Assigned.to_value(), CaseState::HandedOver.to_value()];
@@ -146,7 +156,7 @@ impl Linked {
 
     /// Returns the key of the assignment whose deadline the holder, once signed in, may ask to extend.
     pub fn extensible(&self) -> Option<i64> {
-        self.assignment_id.filter(|_| self.is_own && self.is_extensible && !self.is_settled())
+        self.assignment_id.filter(|_| self.is_own && self.is_extensible && !self.is_done())
     }
 }
 
@@ -166,6 +176,7 @@ pub async fn find(db: &DatabaseConnection, target: Target) -> Result<Option<Link
                     AS due_on, \
                  coalesce(a.status, m.status) AS status, a.id AS assignment_id, \
                  (a.unit_id IS NOT NULL AND w.unit_id IS NOT NULL AND a.unit_id = w.unit_id AND {IS_OWN}) AS is_own, \
+                 (CASE WHEN a.id IS NULL THEN m.completed_on ELSE a.completed_on END IS NOT NULL) AS is_completed, \
                  (a.accepted_at IS NULL AND a.declined_at IS NULL) AS is_new, \
                  (coalesce(a.due_on, a.due_by) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deadline_change d \
                     WHERE d.assignment_id = a.id AND d.state IN ('REQUESTED', 'ENDORSED'))) AS is_extensible, \
@@ -182,7 +193,7 @@ pub async fn find(db: &DatabaseConnection, target: Target) -> Result<Option<Link
                  r.name AS round, CAST(NULL AS text) AS deadline, CAST(NULL AS date) AS extended_to, c.due_on, \
                  c.state AS status, CAST(NULL AS bigint) AS assignment_id, \
                  (w.unit_id IS NOT NULL AND c.lead_unit_id = w.unit_id AND {IS_OWN}) AS is_own, \
-                 (1 = 1) AS is_new, (1 = 0) AS is_extensible, \
+                 (1 = 0) AS is_completed, (1 = 1) AS is_new, (1 = 0) AS is_extensible, \
                  CASE WHEN i.id IS NULL THEN w.acknowledged_at ELSE i.acknowledged_at END AS acknowledged_at \
                  FROM mail w JOIN inspection_case c ON c.id = $1 JOIN region g ON g.id = c.region_id \
                  JOIN inspection_round r ON r.id = c.round_id \
