@@ -43,3 +43,4 @@ pub use installation::{
     Installation, SettingSource,
 };
 pub use language::{in_words, prefers_english};
+pub use noun::audit::act_in_words;

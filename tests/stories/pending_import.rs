@@ -163,7 +163,7 @@ fn remarks_are_told_in_the_language_of_the_request(world: &World) {
             "工作表“sheet”第 5 行是表下说明，未导入",
             "工作表“sheet”第 3 行：数字“20261231”读作日期 2026-12-31",
             "“填报人”列是个人信息，未读取；填报人请用账号登记",
-            "新建督察轮次“演示轮次”：中央，由区整改办销号；级别按名称判断，如不符，请用 level（--level）指明，\
+            "新建督察轮次“演示轮次”：中央，由区整改办销号；级别按名称判断，如不符，请在导入时选定级别，\
              或修改督察轮次",
         ])
     );
@@ -174,7 +174,7 @@ fn remarks_are_told_in_the_language_of_the_request(world: &World) {
         "sheet “sheet”, row 3: the number “20261231” was read as the date 2026-12-31",
         "column “填报人” has personal data and is not read; give reporters accounts instead",
         "new inspection round “演示轮次”: level central, closed by the regional office; the level is told from the \
-         name: if it is wrong, give `level` (--level), or edit the round",
+         name: if it is wrong, choose it when you import, or edit the round",
     ]);
     assert_eq!(rehearsed("en"), english);
     // A file that waits is told in the language of whoever asks, too.

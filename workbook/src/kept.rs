@@ -100,7 +100,7 @@ pub async fn take_over_decisions(
 }
 
 /// Returns an error with the path of the input that it is about.
-fn at(why: Error, path: &[&str]) -> Error {
+pub(crate) fn at(why: Error, path: &[&str]) -> Error {
     let moved = |fault: Fault| Fault { path: path.iter().map(|step| (*step).to_owned()).collect(), ..fault };
     match why {
         Error::Refused(faults) => Error::Refused(faults.into_iter().map(moved).collect()),

@@ -15,6 +15,7 @@ use super::reading::SheetReading;
 use ledger::fault::{self, Fault};
 use ledger::rule::deadline::Decisions;
 use ledger::{Error, Result};
+use planner::Bilingual;
 
 /// The decisions of a person about a file.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +108,7 @@ impl Mapping {
         ];
         for (topic, answers) in tables {
             for (printed, answer) in answers {
-                mapping.decide(topic, &printed, &answer.text())?;
+                mapping.decide(topic, &printed, &answer.text()).map_err(|why| in_file(topic, &printed, why))?;
             }
         }
         Ok(mapping)
@@ -137,8 +138,8 @@ impl Mapping {
             Topic::Deadlines => self.deadlines.add(printed, answer).map_err(|error| {
                 let message = error.message();
                 Error::from(Fault::invalid(
-                    format!("读法文件中时限“{printed}”：{}", message.zh),
-                    format!("deadline “{printed}” in the mapping: {}", message.en),
+                    format!("时限“{printed}”：{}", message.zh),
+                    format!("deadline “{printed}”: {}", message.en),
                     &["mapping", topic.as_str(), printed],
                 ))
             })?,
@@ -226,10 +227,24 @@ fn names(topic: Topic, printed: &str, answer: &str) -> Result<Vec<String>> {
     if names.is_empty() { Err(unknown(topic.as_str(), printed, "单位名称")) } else { Ok(names) }
 }
 
+/// Returns an error about an answer, with its place in a mapping file.
+fn in_file(topic: Topic, printed: &str, why: Error) -> Error {
+    let told = |fault: Fault| {
+        let (topic, said) = (topic.as_str(), fault.message);
+        let zh = format!("读法文件 [{topic}] 的“{printed}”：{}", said.zh);
+        let en = format!("“{printed}” under [{topic}] in the mapping: {}", said.en);
+        Fault { message: Bilingual::new(zh, en), ..fault }
+    };
+    match why {
+        Error::Refused(faults) => Error::Refused(faults.into_iter().map(told).collect()),
+        other => other,
+    }
+}
+
 /// Returns the error for an answer that is none of those that are possible.
 fn unknown(of: &str, given: &str, expected: &str) -> Error {
-    let zh = format!("读法文件的 {of}：不认识“{given}”，应为：{expected}");
-    let en = format!("{of} in the mapping: “{given}” is unknown; expected: {}", expected.replace('、', ", "));
+    let zh = format!("不认识“{given}”，应为：{expected}");
+    let en = format!("“{given}” is unknown; expected: {}", expected.replace('、', ", "));
     Fault::invalid(zh, en, &["mapping", of, given]).into()
 }
 

@@ -14,6 +14,7 @@ use chrono_tz::Tz;
 use entity::inspection_round::RoundLevel;
 use entity::pending_import::{self, PendingState};
 use planner::Bilingual;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, ExprTrait,
     FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::import::{Import, ImportOptions, Outcome, import};
+use super::kept::at;
 use super::mapping::Mapping;
 use super::question::Topic;
 use super::sheet;
@@ -102,8 +104,12 @@ pub struct Pending {
     pub round: String,
     /// Code of the answering region.
     pub region: String,
+    /// Name of the answering region; none if the ledger has no such region yet.
+    pub region_name: Option<String>,
     /// Code of the issuing region; none if it is the answering region.
     pub issued_by: Option<String>,
+    /// Name of the issuing region; none if there is none, or if the ledger has no such region yet.
+    pub issued_by_name: Option<String>,
     /// Level of the round if it is created; none if its name tells it.
     pub level: Option<RoundLevel>,
     /// Local date on which the statuses were true, as decided.
@@ -265,7 +271,10 @@ impl Imports {
             Column::CreatedAt,
             Column::UpdatedAt,
         ];
-        pending_import::Entity::find().select_only().columns(columns).filter(own)
+        let name =
+            |of: &str| Expr::cust(format!("(SELECT min(r.name) FROM region r WHERE r.code = pending_import.{of})"));
+        let all = pending_import::Entity::find().select_only().columns(columns);
+        all.expr_as(name("region"), "region_name").expr_as(name("issued_by"), "issued_by_name").filter(own)
     }
 
     /// Returns the tasks of this process.
@@ -295,12 +304,25 @@ impl Imports {
     pub async fn decide(&self, by: &By, id: i64, decisions: Vec<Decision>, anew: Anew) -> Result<i64> {
         let row = self.idle(by, id).await?;
         let mut all = row.decisions();
+        // Refused before it is kept, if it cannot be read; each answer is told by its place.
+        let fault = |(place, decision): (usize, &Decision)| {
+            let path = ["input", "answers", &place.to_string(), "answer"];
+            mapping_of(std::slice::from_ref(decision)).err().map(|why| at(why, &path))
+        };
+        let mut faults = Vec::new();
+        for why in decisions.iter().enumerate().filter_map(fault) {
+            match why {
+                Error::Refused(of) => faults.extend(of),
+                other => return Err(other),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::Refused(faults));
+        }
         for decision in decisions {
             all.retain(|known| (&known.topic, &known.printed) != (&decision.topic, &decision.printed));
             all.push(decision);
         }
-        // Refused before it is kept, if it cannot be read.
-        mapping_of(&all)?;
         let changed = pending_import::ActiveModel {
             decisions: Set(json!(all).to_string()),
             as_of: Set(anew.as_of.or(row.as_of)),

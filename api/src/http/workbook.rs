@@ -244,7 +244,10 @@ pub(crate) async fn give_form(
     let month = match month {
         None => Month::of(acting.today()),
         Some(text) => Month::parse(text).ok_or_else(|| {
-            Unserved::malformed("month 应为年月，如 2023-04", "`month` must be a year and month, such as 2023-04")
+            Unserved::malformed(
+                "月份（month）应为年月，如 2023-04",
+                "the month (`month`) must be a year and month, such as 2023-04",
+            )
         })?,
     };
     if month.first_day() > acting.today() {

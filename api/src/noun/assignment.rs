@@ -174,11 +174,16 @@ noun! {
 
 /// The assignment's own deadline; never null.
 const DUE_ON: SortKey = SortKey::expression("coalesce({t}.due_on, '9999-12-31')", SortType::Date);
+/// The day after which it is overdue, also where its deadline prints no date; never null.
+const OVERDUE_AFTER: SortKey = SortKey::expression("coalesce({t}.due_by, '9999-12-31')", SortType::Date);
 
 order! { AssignmentOrder by AssignmentOrderField {
     /// 整改时限 · Latest date of the assignment's own deadline;
     /// assignments without one come last, or first in descending order.
     DueOn = DUE_ON,
+    /// 逾期日 · Date after which the assignment is overdue, also if its deadline prints none (立行立改);
+    /// assignments without one come last, or first in descending order.
+    OverdueAfter = OVERDUE_AFTER,
     /// 状态 · How far the status has advanced, from `REOPENED` to `CLOSED`; the two statuses of 不涉及 come last.
     Status = SortKey::expression(ledger::rule::workflow::RANK, SortType::Integer),
     /// 分解时间 · When the measure was assigned to the unit.

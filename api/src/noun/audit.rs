@@ -33,9 +33,14 @@ pub(crate) struct AuditChange {
 }
 
 /// Returns what an act is called, from its code.
+pub fn act_in_words(code: &str, is_english: bool) -> String {
+    let (zh, en) = words::act(code);
+    (if is_english { en } else { zh }).to_owned()
+}
+
+/// Returns what an act is called, from its code, in the language of the request.
 pub(crate) fn label(request: &Request, _: &Finish, act: &Json) -> Json {
-    let (zh, en) = words::act(act.as_str().unwrap_or_default());
-    json!(if request.language == Language::English { en } else { zh })
+    json!(act_in_words(act.as_str().unwrap_or_default(), request.language == Language::English))
 }
 
 /// Returns the changed fields of an entry, from its states before and after.

@@ -200,8 +200,12 @@ pub(crate) struct PendingImport {
     round: String,
     /// Code of the answering region.
     region: String,
+    /// Name of the answering region; its code if the ledger has no such region yet.
+    region_name: String,
     /// Code of the issuing region; null if it is the answering region.
     issued_by: Option<String>,
+    /// Name of the issuing region, or its code if the ledger has no such region yet; null if it is the answering one.
+    issued_by_name: Option<String>,
     /// Level of the round if the import creates it; null if its name tells it.
     level: Option<InspectionLevel>,
     /// Whether unknown units are created.
@@ -255,7 +259,9 @@ impl PendingImport {
             import_id: id_of(row.id).into(),
             file_name: row.file_name.clone(),
             round: row.round.clone(),
+            region_name: row.region_name.clone().unwrap_or_else(|| row.region.clone()),
             region: row.region.clone(),
+            issued_by_name: row.issued_by_name.clone().or_else(|| row.issued_by.clone()),
             issued_by: row.issued_by.clone(),
             level: row.level.map(Into::into),
             has_units_created: row.creates_units,

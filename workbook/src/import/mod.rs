@@ -491,8 +491,8 @@ fn opened(options: &ImportOptions, level: RoundLevel) -> Bilingual {
     let (told, english_told) = match options.level {
         Some(_) => ("", ""),
         None => (
-            "；级别按名称判断，如不符，请用 level（--level）指明，或修改督察轮次",
-            "; the level is told from the name: if it is wrong, give `level` (--level), or edit the round",
+            "；级别按名称判断，如不符，请在导入时选定级别，或修改督察轮次",
+            "; the level is told from the name: if it is wrong, choose it when you import, or edit the round",
         ),
     };
     let (name, (zh, en)) = (options.round.trim(), level_name(level));
@@ -506,9 +506,9 @@ fn opened(options: &ImportOptions, level: RoundLevel) -> Bilingual {
 fn other_level(name: &str, level: RoundLevel) -> ledger::Error {
     let (zh, en) = level_name(level);
     Fault::invalid(
-        format!("已有督察轮次“{name}”，级别是{zh}：请去掉 level（--level），或先修改督察轮次"),
+        format!("已有督察轮次“{name}”，级别是{zh}：导入时请不选级别，或先修改督察轮次"),
         format!(
-            "there is an inspection round “{name}” of the level {en}: leave `level` (--level) out, or edit the round"
+            "there is an inspection round “{name}” of the level {en}: choose no level when importing, or edit the round"
         ),
         &["level"],
     )

@@ -20,6 +20,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("ACCOUNTABILITY_RECORDED", "登记责任追究", "Accountability recorded"),
     ("ASSIGNED", "责任分解", "Assigned"),
     ("CALENDAR_CREATED", "建立日历订阅", "Calendar created"),
+    ("CANCELLED", "取消发送邮件", "Mail cancelled"),
     ("CHECKED", "登记检查", "Check recorded"),
     ("CHECKS_PLANNED", "安排检查", "Checks planned"),
     ("CLOSED", "销号", "Closed"),
@@ -58,20 +59,24 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("NOT_APPLICABLE_REJECTED", "不予认定不涉及", "Not applicable rejected"),
     ("OBJECTED", "登记异议", "Objection recorded"),
     ("OBJECTION_DECIDED", "答复异议", "Objection decided"),
-    ("OPENED", "开户", "Opened"),
+    ("OPENED", "新建督察轮次", "Round added"),
     ("OWNERSHIP_SET", "确定主责、共性", "Ownership set"),
     ("PARTIES_SET", "确定责任单位", "Responsible units set"),
     ("PASSWORD_LINK_ASKED", "申请重设密码", "Password link requested"),
     ("PASSWORD_SET", "设置密码", "Password set"),
     ("PROGRESS_REPORTED", "填报进展", "Progress reported"),
     ("PUBLICISED", "公示", "Notice published"),
+    ("QUEUED", "重新发送邮件", "Mail queued again"),
     ("REOPENED", "登记反弹", "Reopened"),
+    ("RESENT", "重新推送", "Delivery sent again"),
     ("RESOLVED", "办结", "Resolved"),
     ("RESULT_RECORDED", "登记督察成果", "Result recorded"),
     ("RETIRED", "撤销", "Withdrawn"),
     ("RETURNED", "退回", "Returned"),
+    ("RULE_SET", "修改提醒规则", "Reminder rule changed"),
     ("SECOND_FACTOR_REMOVED", "取消两步验证", "Second factor removed"),
     ("SECOND_FACTOR_SET", "启用两步验证", "Second factor set"),
+    ("SECRET_ROTATED", "更换密钥", "Secret rotated"),
     ("SESSION_REVOKED", "结束会话", "Session ended"),
     ("SIGNED_IN", "登录", "Signed in"),
     ("SIGN_IN_FAILED", "登录失败", "Sign-in failed"),
@@ -81,6 +86,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("SUPERVISION_PROPOSED", "建议挂牌督办", "Listing proposed"),
     ("SUPPRESSED", "停止投递", "Address suppressed"),
     ("SUPPRESSION_LIFTED", "恢复投递", "Suppression lifted"),
+    ("TESTED", "测试接口", "Webhook tested"),
     ("TOKEN_CREATED", "新建令牌", "Token created"),
     ("VERIFIED", "核查通过", "Verified"),
 ];
@@ -225,4 +231,20 @@ fn written(name: &str, value: &Value) -> Option<String> {
         Value::Object(fields) => fields.get("raw").and_then(|raw| written("raw", raw)),
     }
     .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::change::ChangeKind;
+    use sea_orm::Iterable;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_change_has_a_name_once() {
+        for kind in ChangeKind::iter().map(|kind| kind.to_value()) {
+            assert_ne!(act(&kind), (kind.as_str(), kind.as_str()), "{kind} is missing in ACTS");
+        }
+        assert!(ACTS.is_sorted_by(|one, other| one.0 != other.0), "two names for one code");
+    }
 }
