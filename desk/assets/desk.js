@@ -44,21 +44,24 @@ function forget(form) {
   }
 }
 
-// Uploads
+// Uploads: the progress of a form with files, whose attribute says what to do if it did not arrive.
 
 function showProgress(form) {
   const picker = form.querySelector("input[type=file]");
+  const button = form.querySelector("button[type=submit]");
   form.addEventListener("submit", (event) => {
     if (!picker?.files.length) return forget(form);
     event.preventDefault();
-    const list = form.querySelector(".upload-list");
+    form.querySelector(".upload-list")?.remove();
+    const list = document.createElement("ul");
+    list.className = "upload-list";
     const item = document.createElement("li");
     const bar = document.createElement("progress");
     bar.max = 1;
     bar.setAttribute("aria-label", picker.labels[0]?.textContent ?? "");
     item.append(bar);
     list.append(item);
-    const button = form.querySelector("button[type=submit]");
+    picker.after(list);
     button.disabled = true;
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
@@ -66,20 +69,17 @@ function showProgress(form) {
       if (at.lengthComputable) bar.value = at.loaded / at.total;
     });
     request.addEventListener("load", () => {
-      if (request.status < 300) {
-        forget(form);
-        location.assign(request.responseURL);
-        location.reload();
-      } else {
-        document.open();
-        document.write(request.responseText);
-        document.close();
-      }
+      if (request.status < 300) forget(form);
+      // What the page says was for this request alone: the page that came is shown, not asked for once more.
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      if (!replace(page, request.responseURL, request.status < 300)) location.assign(request.responseURL);
     });
+    // It may have arrived all the same, so it is not sent again without being asked for.
     request.addEventListener("error", () => {
       button.disabled = false;
-      item.remove();
-      form.submit();
+      item.className = "error";
+      item.setAttribute("role", "alert");
+      item.textContent = form.dataset.upload;
     });
     request.send(new FormData(form));
   });
@@ -101,21 +101,28 @@ function finishSignIn(form) {
 async function load(address, isNew) {
   const response = await fetch(address).catch(() => undefined);
   const page = new DOMParser().parseFromString((await response?.text()) ?? "", "text/html");
+  if (!response?.ok || response.redirected || !replace(page, address, isNew)) location.assign(address);
+}
+
+// Shows the content of another page in place of this one's. Returns false if that page has to be visited: it has scripts
+// of its own, reloads itself, or is for other people, such as the sign-in.
+function replace(page, address, isNew) {
   const content = page.getElementById("main");
-  if (!response?.ok || response.redirected || !content || page.querySelector("script:not([src*='/desk.js'])")) {
-    return location.assign(address);
-  }
+  const isOther = !page.querySelector("nav.main") !== !document.querySelector("nav.main");
+  if (!content || isOther || page.querySelector("script:not([src*='/desk.js']), meta[http-equiv]")) return false;
   if (isNew) history.pushState(null, "", address);
   document.title = page.title;
+  document.body.className = page.body.className;
   main.replaceChildren(...content.childNodes);
   const { hash } = new URL(address);
   (main.querySelector(hash || null) ?? document.body).scrollIntoView();
-  const heading = main.querySelector("h1");
+  const heading = main.querySelector("[role=alert], h1");
   if (heading) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
   }
   prepare();
+  return true;
 }
 
 main.addEventListener("click", (event) => {

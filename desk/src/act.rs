@@ -13,8 +13,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::form::{self, FieldWords, Now, Widget, Wrong};
-use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop, with_viewer};
+use crate::page::{State, Stopped, Visit, back, pairs, see_other, show_again, stop, with_viewer};
 use crate::schema::{Schema, base};
+use crate::session::Banner;
 use crate::state::Unbuilt;
 use crate::variables::{self, Given};
 use crate::{files, multipart, session, sign_in};
@@ -23,10 +24,16 @@ use crate::{files, multipart, session, sign_in};
 const ABOUT: &str = include_str!("../shared/about.graphql");
 /// Reads the values of an object with which the forms that change it begin, by its global id.
 const BEGIN: &str = include_str!("../shared/begin.graphql");
+/// Reads the version of an object, and its newest changes, by its global id.
+const CURRENT: &str = include_str!("../shared/current.graphql");
+/// What stands before the name of a field in the name of the hidden field with the value with which it began.
+const BEFORE: &str = "before.";
 /// The most objects of one form.
 const MAX_AT_ONCE: usize = 50;
-/// The most files of one form.
+/// The most files of one form. `pages/report/page.html` names the number.
 const MAX_FILES: usize = 20;
+/// The most reasons of which a banner tells, of several objects that were refused.
+const MAX_REASONS: usize = 5;
 
 /// How the form of a mutation is described in `acts.toml`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
@@ -219,17 +226,73 @@ pub(crate) async fn form(request: HttpRequest, name: web::Path<String>, desk: St
         let act = desk.acts.get(&name)?;
         let visit = Visit::begin(&request, &desk, act.words.limited).await?;
         let given = pairs(request.query_string());
-        show(&visit, act, StatusCode::OK, (&given, &[])).await
+        show(&visit, act, &given, None).await
     };
     shown.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
 
-async fn show(
-    visit: &Visit<'_>,
-    act: &Act,
-    status: StatusCode,
-    (given, wrongs): (&Given, &[Wrong]),
-) -> Result<HttpResponse, Stopped> {
+/// Why a form is shown again.
+struct Refused {
+    wrongs: Vec<Wrong>,
+    /// What others have changed since the form was shown, the newest first.
+    news: Vec<Value>,
+}
+
+impl Refused {
+    /// Describes what is wrong for a template.
+    fn errors(&self) -> Vec<minijinja::Value> {
+        self.wrongs.iter().map(|wrong| context! { field => &wrong.field, message => &wrong.message }).collect()
+    }
+}
+
+/// Returns the values with which the fields of a form began, as its hidden fields say.
+fn before(given: &Given) -> Given {
+    given.iter().filter_map(|(name, value)| Some((name.strip_prefix(BEFORE)?.to_owned(), value.clone()))).collect()
+}
+
+/// Brings a form up to date that the change of someone else has overtaken: it gets the current version, and the current
+/// values of the fields that the user left as they were. What is wrong then names the fields that both have changed.
+async fn refresh(visit: &Visit<'_>, act: &Act, given: &mut Given, mut wrongs: Vec<Wrong>) -> Result<Refused, Stopped> {
+    let target = Target::of(given);
+    let on = target.on.as_ref().filter(|_| !act.words.apart && wrongs.iter().any(|wrong| wrong.is_stale));
+    let Some(on) = on else { return Ok(Refused { wrongs, news: Vec::new() }) };
+    let mut data = visit.ask(CURRENT, Map::from_iter([("id".to_owned(), Value::String(on.clone()))])).await?;
+    let mut node = data["node"].take();
+    let Some(version) = node["version"].as_u64() else { return Ok(Refused { wrongs, news: Vec::new() }) };
+    let seen = target.version.as_ref().and_then(|version| version.parse().ok()).unwrap_or(version);
+    let fields = act.fields(&target);
+    let (current, before) = (begin(visit, &fields, &target).await?, before(given));
+    for field in fields.iter().filter(|field| field.has_beginning()) {
+        let (now, own) = (field.said(&current), field.said(given));
+        if own == field.said(&before) {
+            given.retain(|(name, _)| !field.has(name));
+            given.extend(current.iter().filter(|(name, _)| field.has(name)).cloned());
+        } else if now != field.said(&before) && now != own {
+            let now = now.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(visit.words_of("、", ", "));
+            let message = visit.words(
+                &format!("已被他人改为“{now}”，请核对您填写的内容"),
+                &format!("Someone else has changed this to “{now}”: check what you have entered"),
+            );
+            wrongs.push(Wrong::of(format!("input.{}", field.name), message));
+        }
+    }
+    given.retain(|(name, _)| name != "version" && !name.starts_with(BEFORE));
+    given.push(("version".to_owned(), version.to_string()));
+    given.extend(current.into_iter().map(|(name, value)| (format!("{BEFORE}{name}"), value)));
+    let words = (
+        "您填写期间，他人已更新此事项。下面是最新情况，您填写的内容还在，请核对后再提交",
+        "Someone else has changed this meanwhile. What you have entered is kept: review it and submit again",
+    );
+    for wrong in wrongs.iter_mut().filter(|wrong| wrong.is_stale) {
+        wrong.message = visit.words(words.0, words.1);
+    }
+    let entries = node["audit"]["nodes"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let count = usize::try_from(version.saturating_sub(seen)).unwrap_or_default();
+    Ok(Refused { wrongs, news: entries.into_iter().take(count).collect() })
+}
+
+/// Writes the form of an act, with what is wrong if it was refused.
+async fn show(visit: &Visit<'_>, act: &Act, given: &Given, refused: Option<&Refused>) -> Result<HttpResponse, Stopped> {
     let target = Target::of(given);
     let words = act.fields(&target);
     let on = target.on.clone().filter(|_| !act.words.on.is_empty());
@@ -246,16 +309,19 @@ async fn show(
         return Err(Stopped::Missing);
     }
     let mut given = given.clone();
-    if wrongs.is_empty() {
-        let mut begun = begin(visit, &words, &target).await?;
-        begun.retain(|(name, _)| !given.iter().any(|(known, _)| known == name));
-        given.extend(begun);
-    }
+    let before = if refused.is_some() {
+        before(&given)
+    } else {
+        let begun = begin(visit, &words, &target).await?;
+        let own: Given =
+            begun.iter().filter(|(name, _)| !given.iter().any(|(known, _)| known == name)).cloned().collect();
+        given.extend(own);
+        begun
+    };
+    let wrongs = refused.map_or(&[][..], |refused| &refused.wrongs);
     let now = (visit.desk.options.clock)().with_timezone(&visit.desk.options.zone);
     let now = Now { today: now.date_naive().to_string(), month: now.format("%Y-%m").to_string() };
     let fields = form::fields(&words, (&visit.desk.schema, &act.input), (&given, wrongs), visit.is_english, &now);
-    let errors: Vec<minijinja::Value> =
-        wrongs.iter().map(|wrong| context! { field => &wrong.field, message => &wrong.message }).collect();
     let own = context! {
         act => &act.name,
         title => visit.words(&act.words.zh, &act.words.en),
@@ -263,7 +329,9 @@ async fn show(
         is_dangerous => act.words.danger,
         fields,
         given => given.iter().cloned().collect::<BTreeMap<_, _>>(),
-        errors,
+        before,
+        errors => refused.map(Refused::errors),
+        news => refused.map(|refused| minijinja::Value::from(Serde(&refused.news))),
         on => &target.on,
         version => &target.version,
         back => &target.back,
@@ -272,6 +340,7 @@ async fn show(
         viewer => minijinja::Value::from(Serde(&data["viewer"])),
         mail_outage => minijinja::Value::from(Serde(&data["mailOutage"])),
     };
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     visit.write(status, "shared/act.html", own)
 }
 
@@ -294,9 +363,13 @@ pub(crate) async fn carry_out(
             }
             Ok(payload) => {
                 let banner = banner(&visit, act, &payload);
-                Ok(see_other(&act.next(&target, &payload)).cookie(session::banner(&banner, &desk)).finish())
+                Ok(see_other(&act.next(&target, &payload)).cookie(banner.cookie(&desk)).finish())
             }
-            Err(wrongs) => show(&visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await,
+            Err(wrongs) => {
+                let mut given = given.into_inner();
+                let refused = refresh(&visit, act, &mut given, wrongs).await?;
+                show(&visit, act, &given, Some(&refused)).await
+            }
         }
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
@@ -315,10 +388,10 @@ pub(crate) async fn carry_out_several(
         visit.check_form(&given)?;
         let act = desk.acts.get(&name)?;
         let each = given.iter().filter(|(known, _)| known == "each").map(|(_, value)| value.as_str());
-        let chosen: Vec<&str> = each.take(MAX_AT_ONCE).collect();
+        let chosen: Vec<&str> = each.collect();
         let shared: Given = given.iter().filter(|(known, _)| known != "each").cloned().collect();
         let (mut carried_out, mut refused) = (0_usize, Vec::new());
-        for one in &chosen {
+        for one in chosen.iter().take(MAX_AT_ONCE) {
             let (on, version) = one.split_once(' ').unwrap_or((one, ""));
             let mut given = shared.clone();
             given.push(("on".to_owned(), on.to_owned()));
@@ -329,16 +402,28 @@ pub(crate) async fn carry_out_several(
             }
         }
         refused.dedup();
-        let mut text = if chosen.is_empty() {
-            visit.words("请先选中要办理的事项", "Select the items first")
+        let mut banner = if chosen.is_empty() {
+            Banner::refused(visit.words("请先选中要办理的事项", "Select the items first"))
         } else {
-            visit.words(&format!("已办理 {carried_out} 项"), &format!("Done: {carried_out}"))
+            Banner::done(visit.words(&format!("已办理 {carried_out} 项"), &format!("Done: {carried_out}")))
         };
-        for why in refused.iter().take(3) {
-            text += &visit.words(&format!("；未办理：{why}"), &format!("; not done: {why}"));
+        for why in refused.iter().take(MAX_REASONS) {
+            banner.lines.push(visit.words(&format!("未办理：{why}"), &format!("Not done: {why}")));
         }
+        let more = refused.len().saturating_sub(MAX_REASONS);
+        if more > 0 {
+            banner.lines.push(visit.words(&format!("另有 {more} 种原因"), &format!("{more} more reasons")));
+        }
+        let left = chosen.len().saturating_sub(MAX_AT_ONCE);
+        if left > 0 {
+            banner.lines.push(visit.words(
+                &format!("一次最多办理 {MAX_AT_ONCE} 项，还有 {left} 项没有办理，请再选中办理"),
+                &format!("At most {MAX_AT_ONCE} items are done at once: {left} are left, select them again"),
+            ));
+        }
+        banner.is_error |= !refused.is_empty() || left > 0;
         let back = Target::of(&given).back;
-        Ok(see_other(&back).cookie(session::banner(&text, &desk)).finish())
+        Ok(see_other(&back).cookie(banner.cookie(&desk)).finish())
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
@@ -356,12 +441,14 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
         given.retain(|(name, _)| !same.iter().any(|field| field.has(name)));
         fields = changed;
     }
-    let mut input = match form::input(visit, &fields, &act.input, &given).await? {
-        Ok(input) => input,
-        Err(wrongs) => return Ok(Err(wrongs)),
-    };
-    if let Some(missing) = missing(visit, act, &fields, &input) {
-        return Ok(Err(missing));
+    let (mut input, mut wrongs) = form::input(visit, &fields, &act.input, &given).await?;
+    let place = |wrong: &Wrong| fields.iter().position(|field| field.has(&wrong.field));
+    // What cannot be read is not missing as well.
+    let unread: Vec<_> = wrongs.iter().map(place).collect();
+    wrongs.extend(missing(visit, act, &fields, &input).into_iter().filter(|one| !unread.contains(&place(one))));
+    if !wrongs.is_empty() {
+        wrongs.sort_by_key(place);
+        return Ok(Err(wrongs));
     }
     if act.words.edits {
         form::clear(&visit.desk.schema, &fields, &act.input, &given, &mut input);
@@ -375,7 +462,7 @@ async fn run(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Result<Value
 
 /// Returns the fields that are required and missing, and the lists with a row that lacks a required part: the API would
 /// refuse the whole document for them.
-fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<String, Value>) -> Option<Vec<Wrong>> {
+fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<String, Value>) -> Vec<Wrong> {
     let schema = &visit.desk.schema;
     let is_missing = |field: &&FieldWords| {
         let is_required = schema.at(&act.input, &field.name).is_some_and(|of| !of.of.nullable && !of.has_default);
@@ -394,25 +481,29 @@ fn missing(visit: &Visit<'_>, act: &Act, fields: &[FieldWords], input: &Map<Stri
         let rows = input.get(&field.name).and_then(Value::as_array).into_iter().flatten();
         rows.filter_map(Value::as_object).any(|row| needed().any(|part| !row.contains_key(&part.name)))
     };
-    let wrong = |field: &FieldWords, (zh, en): (&str, &str)| Wrong {
-        field: format!("input.{}", field.name),
-        message: visit.words(zh, en),
-        choices: Vec::new(),
+    let label = |field: &FieldWords| field.label(visit.is_english).to_owned();
+    let wrong = |field: &FieldWords, (zh, en): (String, String)| {
+        Wrong::of(format!("input.{}", field.name), visit.words(&zh, &en))
     };
-    let absent = fields.iter().filter(is_missing).map(|field| wrong(field, ("请填写此项", "This is required")));
-    let rows = ("有一行没有填完整，请补充或清空这一行", "A row is incomplete: complete it or clear it");
-    let partial = fields.iter().filter(is_partial).map(|field| wrong(field, rows));
-    let missing: Vec<Wrong> = absent.chain(partial).collect();
-    Some(missing).filter(|missing| !missing.is_empty())
+    let absent = fields.iter().filter(is_missing).map(|field| {
+        let (label, verb) = (label(field), if field.kind.is_chosen() { "请选择" } else { "请填写" });
+        wrong(field, (format!("{verb}{label}"), format!("{label}: this is required")))
+    });
+    let partial = fields.iter().filter(is_partial).map(|field| {
+        let label = label(field);
+        let zh = format!("{label}：有一行没有填完整，请补充或清空这一行");
+        wrong(field, (zh, format!("{label}: a row is incomplete: complete it or clear it")))
+    });
+    absent.chain(partial).collect()
 }
 
-/// Returns what the next page says: that the act was done, and what could not be done beside it.
-fn banner(visit: &Visit<'_>, act: &Act, payload: &Value) -> String {
+/// Returns what the next page says: that the act was done, and what could not be done in addition.
+fn banner(visit: &Visit<'_>, act: &Act, payload: &Value) -> Banner {
     let done = visit.words(&act.words.done_zh, &act.words.done_en);
-    let done = if done.is_empty() { visit.words("已办理", "Done") } else { done };
+    let mut banner = Banner::done(if done.is_empty() { visit.words("已办理", "Done") } else { done });
     let warnings = payload["warnings"].as_array().into_iter().flatten();
-    let parts = std::iter::once(done).chain(warnings.filter_map(|one| Some(one["message"].as_str()?.to_owned())));
-    parts.collect::<Vec<_>>().join(visit.words_of("；", ". "))
+    banner.lines.extend(warnings.filter_map(|one| Some(one["message"].as_str()?.to_owned())));
+    banner
 }
 
 /// Shows what an act returned, such as a new token, which nothing will show again.
@@ -449,55 +540,121 @@ pub(crate) async fn report(
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }
 
+/// What became of a form with a report and files.
+enum Report {
+    /// The report was written.
+    Written,
+    /// The form has no report, only files.
+    OnlyFiles,
+    /// The report was refused, and so are its files.
+    Refused(Vec<Wrong>),
+}
+
+/// What became of the files of a form.
+#[derive(Default)]
+struct Files {
+    /// How many were kept.
+    kept: usize,
+    /// Those that were refused, each with the reason.
+    refused: Vec<String>,
+    /// The names of those beyond the most that one form may have.
+    left: Vec<String>,
+}
+
+impl Files {
+    fn count(&self) -> usize {
+        self.kept + self.refused.len() + self.left.len()
+    }
+
+    /// Returns what the next page says of a report and its files.
+    fn banner(&self, visit: &Visit<'_>, report: &Report) -> Banner {
+        let kept = self.kept;
+        let text = match (report, kept) {
+            (Report::OnlyFiles, 0) => visit.words("没有上传任何文件", "No file was uploaded"),
+            (Report::OnlyFiles, _) => visit.words(&format!("上传了 {kept} 个文件"), &format!("Files uploaded: {kept}")),
+            (_, 0) => visit.words("进展已填报", "The report was submitted"),
+            _ => visit.words(
+                &format!("进展已填报，上传了 {kept} 个文件"),
+                &format!("The report was submitted, with {kept} files"),
+            ),
+        };
+        let mut banner = Banner { is_error: !self.refused.is_empty() || !self.left.is_empty(), lines: vec![text] };
+        for why in &self.refused {
+            banner.lines.push(visit.words(&format!("未能上传{why}"), &format!("Not uploaded: {why}")));
+        }
+        if !self.left.is_empty() {
+            let names = self.left.join(visit.words_of("、", ", "));
+            banner.lines.push(visit.words(
+                &format!("一次最多上传 {MAX_FILES} 个文件，以下文件没有上传，请再次上传：{names}"),
+                &format!("At most {MAX_FILES} files are taken at once. Upload these again: {names}"),
+            ));
+        }
+        banner
+    }
+}
+
 async fn take_report(visit: &Visit<'_>, id: &str, mut form: Multipart) -> Result<HttpResponse, Stopped> {
     let act = visit.desk.acts.get("reportProgress")?;
     let mut given: Given = vec![("on".to_owned(), id.to_owned())];
-    let mut is_done = false;
-    let (mut kept, mut refused) = (0_usize, Vec::new());
-    let mut wrongs = None;
+    let mut files = Files::default();
+    let mut report = None;
+    // The form itself reads what is left of a field that is not read to its end.
     while let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? {
-        if !is_done && wrongs.is_none() {
-            wrongs = write_report(visit, act, &given).await?;
-            is_done = wrongs.is_none();
-        }
         // A browser sends one empty file if none was chosen.
-        if file.is_empty() || wrongs.is_some() || kept >= MAX_FILES {
-            multipart::skip(&mut field).await;
+        if file.is_empty() {
+            continue;
+        }
+        if report.is_none() {
+            report = Some(write_report(visit, act, &given, true).await?);
+        }
+        if matches!(report, Some(Report::Refused(_))) || files.count() >= MAX_FILES {
+            files.left.push(file);
             continue;
         }
         match visit.session.keep_evidence(id, &file, &mut field).await {
-            Ok(()) => kept += 1,
+            Ok(()) => files.kept += 1,
             Err(refusal) => {
-                let why = visit.words(&refusal.message.zh, &refusal.message.en);
-                refused.push(format!("{file}：{why}"));
-                multipart::skip(&mut field).await;
+                let why = (&refusal.message.zh, &refusal.message.en);
+                files.refused.push(visit.words(&format!("“{file}”：{}", why.0), &format!("“{file}”: {}", why.1)));
             }
         }
     }
-    if !is_done && wrongs.is_none() {
-        wrongs = write_report(visit, act, &given).await?;
-    }
-    if let Some(wrongs) = wrongs {
-        return show(visit, act, StatusCode::UNPROCESSABLE_ENTITY, (&given, &wrongs)).await;
-    }
-    let mut text = visit.words("进展已填报", "The report was submitted");
-    if kept > 0 {
-        text += &visit.words(&format!("，上传了 {kept} 个文件"), &format!(", with {kept} files"));
-    }
-    for why in refused {
-        text += &visit.words(&format!("；未能上传 {why}"), &format!("; not uploaded: {why}"));
+    let report = match report {
+        Some(report) => report,
+        None => write_report(visit, act, &given, false).await?,
+    };
+    if let Report::Refused(wrongs) = report {
+        let refused = refresh(visit, act, &mut given, wrongs).await?;
+        let own = context! {
+            errors => refused.errors(),
+            news => minijinja::Value::from(Serde(&refused.news)),
+            given => given.into_iter().collect::<BTreeMap<_, _>>(),
+            lost_files => files.count() > 0,
+        };
+        return show_again(visit, "report", own).await;
     }
     let to = Target::of(&given).back;
-    Ok(see_other(&to).cookie(session::banner(&text, visit.desk)).finish())
+    Ok(see_other(&to).cookie(files.banner(visit, &report).cookie(visit.desk)).finish())
 }
 
-/// Writes the report of a form, if it has one. Only files may be sent as well.
-async fn write_report(visit: &Visit<'_>, act: &Act, given: &Given) -> Result<Option<Vec<Wrong>>, Stopped> {
+/// Writes the report of a form, if it has one. A form in which files were chosen and nothing was typed has none.
+async fn write_report(visit: &Visit<'_>, act: &Act, given: &Given, has_files: bool) -> Result<Report, Stopped> {
     visit.check_form(given)?;
-    if variables::first(given, "input.text").is_none() && variables::first(given, "only-files").is_some() {
-        return Ok(None);
+    let before = before(given);
+    let began = |name: &str| variables::first(&before, name).unwrap_or_default();
+    let is_blank = |name: &str, value: &str| value.trim().is_empty() || value.trim() == began(name).trim();
+    // A month alone is no report.
+    let mut typed = given.iter().filter(|(name, _)| name.starts_with("input.") && name != "input.period");
+    if has_files && typed.all(|(name, value)| is_blank(name, value)) {
+        return Ok(Report::OnlyFiles);
     }
-    Ok(run(visit, act, given).await?.err())
+    if variables::first(given, "only-files").is_some() {
+        return Ok(Report::Refused(vec![Wrong::of("file", visit.words("请选择文件", "Choose a file"))]));
+    }
+    Ok(match run(visit, act, given).await? {
+        Ok(_) => Report::Written,
+        Err(wrongs) => Report::Refused(wrongs),
+    })
 }
 
 impl Visit<'_> {

@@ -18,8 +18,10 @@ const DOWNLOAD: &str = "sandbox; default-src 'none'; base-uri 'none'; form-actio
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Export {
-    /// The name of the file, without date and extension.
-    name: String,
+    /// The name of the file in Chinese, without date and extension.
+    zh: String,
+    /// The same in English.
+    en: String,
     /// The field of the result that is the list.
     list: String,
     columns: Vec<Column>,
@@ -33,7 +35,7 @@ struct Column {
     en: String,
     /// The path of the value in a row, such as `problem.title`.
     path: String,
-    /// `day`, `number`, or the name of an enum whose label is written; text if it is absent.
+    /// `day`, `moment`, `number`, or the name of an enum whose label is written; text if it is absent.
     #[serde(default, rename = "as")]
     kind: String,
 }
@@ -43,6 +45,7 @@ impl Column {
         match self.kind.as_str() {
             "" => ColumnKind::Text,
             "day" => ColumnKind::Day,
+            "moment" => ColumnKind::Moment,
             "number" => ColumnKind::Number,
             name => ColumnKind::Enum(name.to_owned()),
         }
@@ -61,7 +64,7 @@ pub(crate) async fn export(request: &HttpRequest, desk: &State, name: &str, form
             kind: column.kind(),
         };
         let listing = ExportedList {
-            name: export.name.clone(),
+            name: visit.words(&export.zh, &export.en),
             document: page.document(&visit).to_owned(),
             variables: page::variables(&visit, page),
             list: export.list.clone(),
@@ -98,4 +101,70 @@ pub(crate) fn download(desk: &Desk, name: &str, ending: &str, kind: &str) -> Htt
         .insert_header((header::CONTENT_SECURITY_POLICY, DOWNLOAD))
         .insert_header((header::CACHE_CONTROL, "private, no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Selection, SelectionSet};
+
+    use crate::page::Pages;
+    use crate::schema::{Schema, base};
+
+    /// Returns the type of what a document reads at a path below an object; none if it does not read that.
+    fn read(
+        schema: &Schema,
+        document: &ExecutableDocument,
+        (object, set): (&str, &SelectionSet),
+        path: &[&str],
+    ) -> Option<String> {
+        let (name, rest) = path.split_first()?;
+        if name.parse::<usize>().is_ok() {
+            return read(schema, document, (object, set), rest);
+        }
+        set.items.iter().find_map(|item| match &item.node {
+            Selection::Field(field) if field.node.response_key().node == *name => {
+                let of = base(&schema.field(object, field.node.name.node.as_str())?.of.base);
+                if rest.is_empty() {
+                    return Some(of);
+                }
+                read(schema, document, (&of, &field.node.selection_set.node), rest)
+            }
+            Selection::FragmentSpread(spread) => {
+                let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
+                read(schema, document, (object, &fragment.node.selection_set.node), path)
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn what_an_export_writes_is_read_by_its_page_and_written_as_what_it_is() {
+        let schema = Schema::read(&api::sdl()).unwrap();
+        let pages = Pages::read().unwrap();
+        let mut count = 0;
+        for page in pages.iter() {
+            let Some(export) = page.export() else { continue };
+            let document = page.parsed();
+            let operation = match &document.operations {
+                DocumentOperations::Single(operation) => operation,
+                DocumentOperations::Multiple(operations) => operations.values().next().unwrap(),
+            };
+            for column in &export.columns {
+                let path: Vec<&str> =
+                    [export.list.as_str(), "nodes"].into_iter().chain(column.path.split('.')).collect();
+                let of = read(&schema, document, ("Query", &operation.node.selection_set.node), &path);
+                let of = of.unwrap_or_else(|| panic!("{}: the page does not read {}", page.name, column.path));
+                let kinds: &[&str] = match of.as_str() {
+                    "Date" => &["day"],
+                    "DateTime" => &["day", "moment"],
+                    "Int" | "Float" => &["number"],
+                    name if schema.values(name).is_some() => &[&of],
+                    _ => &[""],
+                };
+                assert!(kinds.contains(&column.kind.as_str()), "{}: {} is a {of}", page.name, column.path);
+                count += 1;
+            }
+        }
+        assert!(count > 30, "{count}");
+    }
 }

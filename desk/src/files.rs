@@ -34,6 +34,13 @@ pub(crate) fn pages() -> Vec<String> {
     Files::iter().filter_map(folder).collect()
 }
 
+/// Returns the paths of the templates.
+#[cfg(test)]
+pub(crate) fn templates() -> Vec<String> {
+    let is_template = |path: &Cow<'static, str>| path.strip_suffix(".html").is_some();
+    Files::iter().filter(is_template).map(Cow::into_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{bytes, digest, text};

@@ -59,6 +59,11 @@ struct ButtonWords {
 }
 
 impl FieldWords {
+    /// Returns the label of the field.
+    pub(crate) fn label(&self, is_english: bool) -> &str {
+        if is_english { &self.en } else { &self.zh }
+    }
+
     /// Returns whether the field begins with a value of the object that the act changes.
     pub(crate) fn has_beginning(&self) -> bool {
         !self.from.is_empty()
@@ -155,6 +160,11 @@ impl Widget {
         }
     }
 
+    /// Returns whether the field is entered by choosing among what the form offers.
+    pub(crate) fn is_chosen(self) -> bool {
+        matches!(self, Self::Choice | Self::Choices | Self::Yesno | Self::Day | Self::Moment | Self::Month)
+    }
+
     /// Returns whether the field names several objects, one a line.
     fn is_list(self) -> bool {
         matches!(self, Self::Units | Self::Regions | Self::Parties)
@@ -206,6 +216,15 @@ pub(crate) struct Wrong {
     pub(crate) message: String,
     /// Objects to choose from, if a name fits several: ids with what tells them apart.
     pub(crate) choices: Vec<(String, String)>,
+    /// Whether someone else has changed the object since the form was shown.
+    pub(crate) is_stale: bool,
+}
+
+impl Wrong {
+    /// Says what is wrong with a field.
+    pub(crate) fn of(field: impl Into<String>, message: String) -> Self {
+        Self { field: field.into(), message, choices: Vec::new(), is_stale: false }
+    }
 }
 
 /// The dates that fields may begin with.
@@ -280,7 +299,7 @@ pub(crate) fn fields(
             value => value,
         };
         let value = chosen.first().copied().unwrap_or(begin);
-        let wrong = wrongs.iter().find(|wrong| wrong.field == name);
+        let wrong = wrongs.iter().find(|wrong| words.has(&wrong.field));
         let options = of.and_then(|of| schema.values(&base(&of.of.base)).map(|values| (base(&of.of.base), values)));
         let options: Vec<minijinja::Value> = options.map_or_else(Vec::new, |(kind, values)| {
             let option = |(code, _): &(String, String)| {
@@ -299,7 +318,7 @@ pub(crate) fn fields(
         context! {
             name,
             kind => words.kind.name(),
-            label => if is_english { &words.en } else { &words.zh },
+            label => words.label(is_english),
             hint => if is_english { &words.hint_en } else { &words.hint_zh },
             is_required,
             value,
@@ -313,25 +332,19 @@ pub(crate) fn fields(
     words.iter().map(field).collect()
 }
 
-/// Reads the input of a mutation from a form. Names of objects are looked up; numbers have to be numbers.
+/// Reads the input of a mutation from a form, and says what is wrong with it. Names of objects are looked up; numbers
+/// have to be numbers.
 pub(crate) async fn input(
     visit: &Visit<'_>,
     words: &[FieldWords],
     input: &str,
     given: &Given,
-) -> Result<Result<Map<String, Value>, Vec<Wrong>>, Stopped> {
+) -> Result<(Map<String, Value>, Vec<Wrong>), Stopped> {
     let mut given = given.clone();
-    let mut wrongs = Vec::new();
+    let mut wrongs = not_numbers(visit, words, input, &given);
     for field in words {
         let name = format!("input.{}", field.name);
         match field.kind {
-            Widget::Number => {
-                let text = variables::first(&given, &name).unwrap_or_default();
-                if !text.is_empty() && text.trim().replace([',', '，'], "").parse::<f64>().is_err() {
-                    let message = visit.words("请只填写数字", "Enter a number only");
-                    wrongs.push(Wrong { field: name, message, choices: Vec::new() });
-                }
-            }
             // A day where a moment is expected means its end.
             Widget::Day
                 if visit.desk.schema.at(input, &field.name).is_some_and(|of| base(&of.of.base) == "DateTime") =>
@@ -356,7 +369,7 @@ pub(crate) async fn input(
                                 "请填写日期和时间，如 2026-12-01 09:30",
                                 "Enter a date and a time, such as 2026-12-01 09:30",
                             );
-                            wrongs.push(Wrong { field: name.clone(), message, choices: Vec::new() });
+                            wrongs.push(Wrong::of(name.clone(), message));
                         }
                     }
                 }
@@ -370,11 +383,24 @@ pub(crate) async fn input(
             _ => {}
         }
     }
-    if wrongs.is_empty() {
-        Ok(Ok(variables::of_input(&visit.desk.schema, input, "input.", &given)))
-    } else {
-        Ok(Err(wrongs))
-    }
+    Ok((variables::of_input(&visit.desk.schema, input, "input.", &given), wrongs))
+}
+
+/// Says which fields of a form should have a number and have none.
+fn not_numbers(visit: &Visit<'_>, words: &[FieldWords], input: &str, given: &Given) -> Vec<Wrong> {
+    let found = variables::no_numbers(&visit.desk.schema, input, "input.", given);
+    let shown = found.into_iter().filter(|(name, ..)| words.iter().any(|field| field.has(name)));
+    let wrong = |(name, text, is_whole): (&str, &str, bool)| {
+        let row = name.split('.').find_map(|part| part.parse::<usize>().ok());
+        let place = row.map(|row| visit.words(&format!("第 {} 行：", row + 1), &format!("Row {}: ", row + 1)));
+        let message = if is_whole {
+            visit.words(&format!("“{text}”不是整数，请只填写整数"), &format!("“{text}” is not a whole number"))
+        } else {
+            visit.words(&format!("“{text}”不是数字，请只填写数字"), &format!("“{text}” is not a number"))
+        };
+        Wrong::of(name, place.unwrap_or_default() + &message)
+    };
+    shown.map(wrong).collect()
 }
 
 /// Reads a date with a time, as a browser sends it or as a person types it.
@@ -493,7 +519,7 @@ async fn find(
     if let [one] = fitting.as_slice() {
         return Ok(Ok(word(one, "id").to_owned()));
     }
-    let mut wrong = Wrong { field: String::new(), message: String::new(), choices: Vec::new() };
+    let mut wrong = Wrong::of("", String::new());
     let several = (format!("“{text}”有多个，请"), format!("“{text}” fits several: "));
     wrong.message = if fitting.is_empty() {
         visit.words(&format!("没有找到“{text}”，请核对名称"), &format!("Nothing is called “{text}”: check the name"))
@@ -577,8 +603,8 @@ pub(crate) fn errors(payload: &Value, words: &[FieldWords]) -> Vec<Wrong> {
         });
         Wrong {
             field: field.unwrap_or_default(),
-            message: error["message"].as_str().unwrap_or_default().to_owned(),
-            choices: Vec::new(),
+            is_stale: error["code"] == "STALE_VERSION",
+            ..Wrong::of("", error["message"].as_str().unwrap_or_default().to_owned())
         }
     };
     payload["errors"].as_array().into_iter().flatten().map(one).collect()

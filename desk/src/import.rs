@@ -5,12 +5,15 @@
 
 use actix_multipart::Multipart;
 use actix_web::{HttpRequest, HttpResponse, web};
+use minijinja::context;
+use minijinja::value::Serde;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::export::download;
 use crate::multipart;
-use crate::page::{State, Stopped, Visit, pairs, see_other, stop};
-use crate::session;
+use crate::page::{State, Stopped, Visit, pairs, see_other, show_again, stop};
+use crate::session::Banner;
 use crate::variables::{self, Given};
 
 /// The most bytes of a mapping file.
@@ -19,7 +22,7 @@ const MAX_MAPPING: usize = 512 << 10;
 const REGION: &str = "query($text: String!) { \
     regions(first: 2, filter: {or: [{name: {eq: $text}}, {code: {eq: $text}}]}) { nodes { id } } }";
 const DECIDE: &str = "mutation($input: DecideImportInput!) { \
-    decideImport(input: $input) { errors { message } } }";
+    decideImport(input: $input) { errors { message path } } }";
 
 const MAPPING: &str = "query($region: ID!) { importMapping(regionId: $region) }";
 const TAKE_OVER: &str = "mutation($input: TakeOverImportDecisionsInput!) { \
@@ -33,7 +36,7 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: St
         match take(&visit, form).await {
             Ok(id) => Ok(see_other(&format!("/imports/{id}")).finish()),
             Err(Untaken::Stopped(stopped)) => Err(stopped),
-            Err(Untaken::Wrong(why)) => Ok(see_other("/imports").cookie(session::banner(&why, &desk)).finish()),
+            Err(Untaken::Wrong(why)) => Ok(see_other("/imports").cookie(Banner::refused(why).cookie(&desk)).finish()),
         }
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
@@ -102,6 +105,14 @@ async fn region_of(visit: &Visit<'_>, text: &str) -> Result<String, Untaken> {
     }
 }
 
+/// A question with the answer that was entered.
+#[derive(Serialize)]
+struct Answered<'a> {
+    topic: &'a str,
+    printed: &'a str,
+    answer: &'a str,
+}
+
 /// `POST /imports/{id}`: answers questions. The fields `topic`, `printed` and `answer` come once for each question, in
 /// the same order; an empty answer leaves its question open.
 pub(crate) async fn decide(
@@ -116,24 +127,32 @@ pub(crate) async fn decide(
         let all = |name: &str| -> Vec<&str> {
             given.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
         };
-        let answers: Vec<Value> = all("topic")
-            .into_iter()
-            .zip(all("printed"))
-            .zip(all("answer"))
-            .filter(|(_, answer)| !answer.trim().is_empty())
-            .map(|((topic, printed), answer)| json!({ "topic": topic, "printed": printed, "answer": answer.trim() }))
-            .collect();
-        let mut input = json!({ "importId": *id, "answers": answers });
+        let questions = all("topic").into_iter().zip(all("printed")).zip(all("answer"));
+        let questions: Vec<Answered<'_>> =
+            questions.map(|((topic, printed), answer)| Answered { topic, printed, answer: answer.trim() }).collect();
+        let answered: Vec<&Answered<'_>> = questions.iter().filter(|one| !one.answer.is_empty()).collect();
+        let mut input = json!({ "importId": *id, "answers": answered });
         if let Some(day) = variables::first(&given, "asOf").filter(|day| !day.is_empty()) {
             input["asOf"] = json!(day);
         }
         let mut data = visit.ask(DECIDE, Map::from_iter([("input".to_owned(), input)])).await?;
-        let errors = data["decideImport"]["errors"].take();
-        let text = match errors[0]["message"].as_str() {
-            Some(message) => message.to_owned(),
-            None => visit.words("已记下，正在重新读取", "Noted: the file is being read again"),
+        let errors = data["decideImport"]["errors"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        if errors.is_empty() {
+            let said = Banner::done(visit.words("已记下，正在重新读取", "Noted: the file is being read again"));
+            return Ok(see_other(&format!("/imports/{id}")).cookie(said.cookie(&desk)).finish());
+        }
+        // Each error belongs to the question whose answer it is about, if it is about one.
+        let wrong = |error: &Value| {
+            let place = error["path"][2].as_str().and_then(|place| place.parse::<usize>().ok());
+            let of = place.and_then(|place| answered.get(place));
+            context! {
+                message => error["message"].as_str(),
+                topic => of.map(|one| one.topic),
+                printed => of.map(|one| one.printed),
+            }
         };
-        Ok(see_other(&format!("/imports/{id}")).cookie(session::banner(&text, &desk)).finish())
+        let wrongs: Vec<_> = errors.iter().map(wrong).collect();
+        show_again(&visit, "import", context! { answered => minijinja::Value::from(Serde(&questions)), wrongs }).await
     };
     done.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
 }
@@ -147,13 +166,13 @@ pub(crate) async fn mapping(request: HttpRequest, desk: State) -> HttpResponse {
         let region = match region_of(&visit, variables::first(&given, "region").unwrap_or_default().trim()).await {
             Ok(region) => region,
             Err(Untaken::Stopped(stopped)) => return Err(stopped),
-            Err(Untaken::Wrong(why)) => return Ok(to_decisions(&desk, &why)),
+            Err(Untaken::Wrong(why)) => return Ok(to_decisions(&desk, &Banner::refused(why))),
         };
         let data = visit.ask(MAPPING, Map::from_iter([("region".to_owned(), json!(region))])).await?;
         let Some(text) = data["importMapping"].as_str() else {
             let why =
                 visit.words("没有这个行政区，或您不为它导入", "There is no such region, or you do not import for it");
-            return Ok(to_decisions(&desk, &why));
+            return Ok(to_decisions(&desk, &Banner::refused(why)));
         };
         Ok(download(&desk, "mapping", "toml", "application/toml; charset=utf-8").body(text.to_owned()))
     };
@@ -166,7 +185,8 @@ pub(crate) async fn take_over(request: HttpRequest, payload: web::Payload, desk:
     let done = async {
         let visit = Visit::begin(&request, &desk, false).await?;
         match take_mapping(&visit, form).await {
-            Ok(said) | Err(Untaken::Wrong(said)) => Ok(to_decisions(&desk, &said)),
+            Ok(said) => Ok(to_decisions(&desk, &said)),
+            Err(Untaken::Wrong(why)) => Ok(to_decisions(&desk, &Banner::refused(why))),
             Err(Untaken::Stopped(stopped)) => Err(stopped),
         }
     };
@@ -174,12 +194,12 @@ pub(crate) async fn take_over(request: HttpRequest, payload: web::Payload, desk:
 }
 
 /// Sends the browser back to the page of decisions, which says something.
-fn to_decisions(desk: &State, said: &str) -> HttpResponse {
-    see_other("/imports/decisions").cookie(session::banner(said, desk)).finish()
+fn to_decisions(desk: &State, said: &Banner) -> HttpResponse {
+    see_other("/imports/decisions").cookie(said.cookie(desk)).finish()
 }
 
 /// Takes over a mapping file, and returns what the next page says.
-async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken> {
+async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<Banner, Untaken> {
     let mut given: Given = Vec::new();
     let Some((_, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
         return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
@@ -199,13 +219,14 @@ async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<String, 
         return Err(Untaken::Wrong(message.to_owned()));
     }
     let (taken, left_out) = (&done["takenCount"], &done["leftOutCount"]);
-    let mut said =
-        visit.words(&format!("已记下 {taken} 条新的或不同的读法"), &format!("Taken over: {taken} decisions"));
+    let mut said = Banner::done(
+        visit.words(&format!("已记下 {taken} 条新的或不同的读法"), &format!("Taken over: {taken} decisions")),
+    );
     if left_out.as_i64().is_some_and(|count| count > 0) {
-        said += &visit.words(
-            &format!("；另有 {left_out} 条是单位的写法，请加为单位的别名"),
-            &format!(". {left_out} about units were left out: add them as aliases of the units"),
-        );
+        said.lines.push(visit.words(
+            &format!("另有 {left_out} 条是单位的写法，请加为单位的别名"),
+            &format!("{left_out} about units were left out: add them as aliases of the units"),
+        ));
     }
     Ok(said)
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use crate::page::{self, State, Stopped, Visit, see_other, stop};
-use crate::session;
+use crate::session::{self, Banner};
 
 /// The page of a link, which shows the item to callers without a session.
 const PAGE: &str = "linked";
@@ -40,10 +40,10 @@ pub(crate) async fn acknowledge(request: HttpRequest, token: web::Path<String>, 
         let input = json!({ "token": token.as_str() });
         let payload = visit.ask(ACKNOWLEDGE, Map::from_iter([("input".to_owned(), input)])).await?;
         let said = match payload["done"]["errors"][0]["message"].as_str() {
-            Some(refusal) => refusal.to_owned(),
-            None => visit.words("已签收", "Acknowledged"),
+            Some(refusal) => Banner::refused(refusal.to_owned()),
+            None => Banner::done(visit.words("已签收", "Acknowledged")),
         };
-        Ok(see_other(request.path()).cookie(session::banner(&said, &desk)).finish())
+        Ok(see_other(request.path()).cookie(said.cookie(&desk)).finish())
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }

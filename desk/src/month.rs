@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::multipart;
 use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop};
-use crate::session;
+use crate::session::Banner;
 use crate::variables::{self, Given};
 
 /// The most faults that the next page names.
@@ -30,13 +30,13 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: St
         let visit = Visit::begin(&request, &desk, false).await?;
         // On the heap: reading and reporting are large.
         let (said, to) = Box::pin(take(&visit, form)).await?;
-        Ok(see_other(&to).cookie(session::banner(&said, &desk)).finish())
+        Ok(see_other(&to).cookie(said.cookie(&desk)).finish())
     };
     done.await.unwrap_or_else(|stopped: Stopped| stop(&request, &desk, &stopped))
 }
 
 /// Submits the reports of the file. Returns what the next page says, and its address.
-async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(String, String), Stopped> {
+async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(Banner, String), Stopped> {
     let mut given: Given = Vec::new();
     let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
         return Err(Stopped::Foreign);
@@ -44,27 +44,28 @@ async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(String, String)
     visit.check_form(&given)?;
     let to = back(variables::first(&given, "back"));
     if file.is_empty() {
-        return Ok((visit.words("请选择文件", "Choose a file"), to));
+        return Ok((Banner::refused(visit.words("请选择文件", "Choose a file")), to));
     }
     match visit.session.report_sheet(file, &mut field).await {
         Ok(submitted) => Ok((told(visit, &submitted), to)),
         Err(refusal) if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" => {
-            Ok((visit.words(&refusal.message.zh, &refusal.message.en), to))
+            Ok((Banner::refused(visit.words(&refusal.message.zh, &refusal.message.en)), to))
         }
         Err(refusal) => Err(refusal.into()),
     }
 }
 
 /// Says how many reports were submitted, and what is wrong with the other rows.
-fn told(visit: &Visit<'_>, submitted: &api::Submitted) -> String {
+fn told(visit: &Visit<'_>, submitted: &api::Submitted) -> Banner {
     let taken = submitted.taken;
-    let mut said = visit.words(&format!("已填报 {taken} 项"), &format!("Reports submitted: {taken}"));
+    let mut said = Banner::done(visit.words(&format!("已填报 {taken} 项"), &format!("Reports submitted: {taken}")));
+    said.is_error = !submitted.wrong.is_empty();
     for (row, message) in submitted.wrong.iter().take(MAX_NAMED) {
-        said += &visit.words(&format!("；第 {row} 行：{}", message.zh), &format!(". Row {row}: {}", message.en));
+        said.lines.push(visit.words(&format!("第 {row} 行：{}", message.zh), &format!("Row {row}: {}", message.en)));
     }
     let more = submitted.wrong.len().saturating_sub(MAX_NAMED);
     if more > 0 {
-        said += &visit.words(&format!("；另有 {more} 处有误"), &format!(". {more} more are wrong"));
+        said.lines.push(visit.words(&format!("另有 {more} 行有误"), &format!("{more} more rows are wrong")));
     }
     said
 }

@@ -38,8 +38,3 @@ pub(crate) async fn bytes_of(field: &mut Field, most: usize) -> Result<Vec<u8>, 
     }
     Ok(bytes)
 }
-
-/// Reads what is left of a field that is not wanted, so that the next one can be read.
-pub(crate) async fn skip(field: &mut Field) {
-    while field.next().await.is_some_and(|chunk| chunk.is_ok()) {}
-}

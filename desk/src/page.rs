@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::export::Export;
+use crate::session::Banner;
 use crate::state::{Desk, Unbuilt};
 use crate::variables::{self, Given};
 use crate::{files, session};
@@ -112,6 +113,12 @@ impl Page {
         self.described.export.as_ref()
     }
 
+    /// Returns the document of the page with what every page reads.
+    #[cfg(test)]
+    pub(crate) fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
+
     /// Returns whether the page is shown without sign-in.
     pub(crate) fn is_public(&self) -> bool {
         self.described.public
@@ -165,8 +172,10 @@ pub(crate) enum Stopped {
     SignIn,
     /// The session may only be used to set up the second factor.
     SetUpSecondFactor,
-    /// There is no such page or object, or the caller may not see it.
+    /// There is no such object, or the caller may not see it.
     Missing,
+    /// Nothing has this address.
+    Unknown,
     /// The API answered with this message for the user.
     Told(StatusCode, String),
     /// The API refused the request.
@@ -265,7 +274,7 @@ impl<'a> Visit<'a> {
         template: &str,
         own: minijinja::Value,
     ) -> Result<HttpResponse, Stopped> {
-        let banner = session::take_banner(self.request, self.desk);
+        let banner = Banner::take(self.request, self.desk);
         let query = pairs(self.request.query_string());
         let first: BTreeMap<String, String> = query.iter().rev().cloned().collect();
         let now = (self.desk.options.clock)().with_timezone(&self.desk.options.zone);
@@ -276,7 +285,9 @@ impl<'a> Visit<'a> {
             query => first,
             pairs => minijinja::Value::from(Serde(&query)),
             token => self.secret.as_deref().map(session::form_token),
-            banner => banner.as_ref().map(|(text, _)| text),
+            banner => banner.as_ref().map(|(banner, _)| context! {
+                is_error => banner.is_error, lines => &banner.lines,
+            }),
             today => now.date_naive().to_string(),
             this_month => now.format("%Y-%m").to_string(),
         };
@@ -339,7 +350,28 @@ fn ends_of_day(given: &Given, zone: Tz) -> Vec<(String, String)> {
 async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<HttpResponse, Stopped> {
     let page = desk.pages.get(name).ok_or(Stopped::Missing)?;
     let visit = Visit::begin(request, desk, page.described.public).await?;
-    let data = visit.ask(page.document(&visit), variables(&visit, page)).await?;
+    compose(&visit, page, StatusCode::OK, context! {}).await
+}
+
+/// Writes the page with a form that was refused: `given` is what was entered in it, and the rest what the template of
+/// the page needs to say what is wrong.
+pub(crate) async fn show_again(
+    visit: &Visit<'_>,
+    name: &str,
+    given: minijinja::Value,
+) -> Result<HttpResponse, Stopped> {
+    let page = visit.desk.pages.get(name).ok_or(Stopped::Missing)?;
+    compose(visit, page, StatusCode::UNPROCESSABLE_ENTITY, given).await
+}
+
+/// Writes a page from what its document returns, and from what else is `given` to its template.
+async fn compose(
+    visit: &Visit<'_>,
+    page: &Page,
+    status: StatusCode,
+    given: minijinja::Value,
+) -> Result<HttpResponse, Stopped> {
+    let data = visit.ask(page.document(visit), variables(visit, page)).await?;
     if !page.described.found.is_empty() && data[&page.described.found].is_null() {
         return Err(Stopped::Missing);
     }
@@ -357,7 +389,7 @@ async fn try_show(request: &HttpRequest, desk: &Desk, name: &str) -> Result<Http
         item => data[&page.described.found]["id"].as_str(),
         page => &page.name,
     };
-    visit.write(StatusCode::OK, &format!("pages/{name}/page.html"), own)
+    visit.write(status, &format!("pages/{}/page.html", page.name), context! { ..given, ..own })
 }
 
 /// Returns the ends of the last six months before this one, as `monthEnd1` (the newest) to `monthEnd6`.
@@ -385,6 +417,7 @@ pub(crate) fn stop(request: &HttpRequest, desk: &Desk, stopped: &Stopped) -> Htt
     let is_english = session::is_english(request, desk);
     let (status, kind, message) = match stopped {
         Stopped::Missing => (StatusCode::NOT_FOUND, "missing", None),
+        Stopped::Unknown => (StatusCode::NOT_FOUND, "unknown", None),
         Stopped::Told(status, message) => (*status, "refused", Some(message.clone())),
         Stopped::Foreign => (StatusCode::FORBIDDEN, "foreign", None),
         Stopped::Refused(refusal) => {

@@ -91,7 +91,8 @@ impl Schema {
         format!("{} {{ {} }}", field.name, below.join(" "))
     }
 
-    fn field(&self, object: &str, name: &str) -> Option<&Field> {
+    /// Returns a field of an object type.
+    pub(crate) fn field(&self, object: &str, name: &str) -> Option<&Field> {
         self.objects.get(object)?.iter().find(|field| field.name == name)
     }
 

@@ -1,10 +1,12 @@
-//! The session of a browser: a cookie that only the desk takes, the token that its forms carry, and the text of a
-//! banner that is shown once.
+//! The session of a browser: a cookie that only the desk takes, the token that its forms carry, and the banner that
+//! the next page shows once.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -12,7 +14,7 @@ use crate::state::Desk;
 
 /// The name of the session's cookie. Where the public address is https, it has the prefix that binds it to this host.
 const SESSION: &str = "rectify";
-/// The name of the cookie with the text of a banner.
+/// The name of the cookie with a banner.
 const BANNER: &str = "rectify-banner";
 /// The name of the cookie with the language that the user chose.
 const LANGUAGE: &str = "rectify-language";
@@ -20,6 +22,8 @@ const LANGUAGE: &str = "rectify-language";
 const JOURNEY: &str = "rectify-journey";
 /// For how many minutes a sign-in at a provider may take.
 const JOURNEY_FOR: i64 = 10;
+/// The most bytes of the text of a banner: browsers keep cookies of at most 4,096 bytes.
+const MOST_OF_BANNER: usize = 2700;
 /// For how many seconds a banner waits for its page.
 const BANNER_FOR: i64 = 60;
 /// For how many days a choice of language is kept.
@@ -66,19 +70,57 @@ fn gone(of: &str, desk: &Desk) -> Cookie<'static> {
     cookie
 }
 
-/// Makes the cookie with the text of a banner for the next page.
-pub(crate) fn banner(text: &str, desk: &Desk) -> Cookie<'static> {
-    let encoded = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let mut cookie = cookie(BANNER, encoded, desk);
-    cookie.set_max_age(Duration::seconds(BANNER_FOR));
-    cookie
+/// What the next page says once: how an act went, with details on lines of their own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Banner {
+    /// Whether something was refused or could not be done.
+    pub(crate) is_error: bool,
+    /// The outcome, then the details.
+    pub(crate) lines: Vec<String>,
 }
 
-/// Returns the text of the banner, if there is one, with the cookie that removes it.
-pub(crate) fn take_banner(request: &HttpRequest, desk: &Desk) -> Option<(String, Cookie<'static>)> {
-    let text = read(request, BANNER, desk)?;
-    let text = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned();
-    Some((text, gone(BANNER, desk)))
+impl Banner {
+    /// Makes a banner that says what was done.
+    pub(crate) fn done(text: String) -> Self {
+        Self { is_error: false, lines: vec![text] }
+    }
+
+    /// Makes a banner that says what was refused.
+    pub(crate) fn refused(text: String) -> Self {
+        Self { is_error: true, lines: vec![text] }
+    }
+
+    /// Makes the cookie with the banner. Lines for which it has no room are left out, with a mark.
+    pub(crate) fn cookie(&self, desk: &Desk) -> Cookie<'static> {
+        let mut cookie = cookie(BANNER, self.encoded(), desk);
+        cookie.set_max_age(Duration::seconds(BANNER_FOR));
+        cookie
+    }
+
+    fn encoded(&self) -> String {
+        let mut text = String::from(if self.is_error { "!" } else { "." });
+        for line in &self.lines {
+            let line = line.replace('\n', " ");
+            if text.len() + line.len() > MOST_OF_BANNER {
+                text.push_str("\n…");
+                break;
+            }
+            text.push('\n');
+            text.push_str(&line);
+        }
+        URL_SAFE_NO_PAD.encode(text)
+    }
+
+    fn decoded(text: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (kind, lines) = text.split_once('\n')?;
+        Some(Self { is_error: kind == "!", lines: lines.split('\n').map(str::to_owned).collect() })
+    }
+
+    /// Returns the banner that waits for a page, if there is one, with the cookie that removes it.
+    pub(crate) fn take(request: &HttpRequest, desk: &Desk) -> Option<(Self, Cookie<'static>)> {
+        Some((Self::decoded(&read(request, BANNER, desk)?)?, gone(BANNER, desk)))
+    }
 }
 
 /// Makes the cookie that carries a sign-in at a provider: the proof that this browser began it, and where to go then.
@@ -141,5 +183,22 @@ pub(crate) fn is_from_here(request: &HttpRequest) -> bool {
         (_, Some(site)) if site != "same-origin" => false,
         (Some(origin), _) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
         (None, site) => site == Some("same-origin"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_banner_comes_back_from_its_cookie_and_is_never_too_long_for_it() {
+        let mut banner = Banner::refused("进展已填报".to_owned());
+        banner.lines.push("未能上传：a.exe".to_owned());
+        assert_eq!(Banner::decoded(&banner.encoded()), Some(Banner { is_error: true, lines: banner.lines.clone() }));
+        banner.lines.extend(std::iter::repeat_n("没有上传的文件".repeat(20), 30));
+        let encoded = banner.encoded();
+        assert!(encoded.len() < 3800, "{}", encoded.len());
+        let read = Banner::decoded(&encoded).unwrap();
+        assert_eq!((read.lines[1].as_str(), read.lines.last().unwrap().as_str()), ("未能上传：a.exe", "…"));
     }
 }

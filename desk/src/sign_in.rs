@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::page::{State, Stopped, Visit, back, see_other, stop};
-use crate::session;
+use crate::session::{self, Banner};
 use crate::variables::{self, Given};
 
 /// Signs in with a password, and a code where the account has a second factor.
@@ -142,7 +142,7 @@ pub(crate) async fn ask_for_link(request: HttpRequest, given: web::Form<Given>, 
             "如果该邮箱已登记账户，链接将在几分钟内寄到，30 分钟内有效",
             "If there is an account with this address, a link will arrive in a few minutes; it is valid for 30 minutes",
         );
-        Ok::<_, Stopped>(see_other("/sign-in").cookie(session::banner(&text, &desk)).finish())
+        Ok::<_, Stopped>(see_other("/sign-in").cookie(Banner::done(text).cookie(&desk)).finish())
     };
     done.await.unwrap_or_else(|stopped| stop(&request, &desk, &stopped))
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{guard, web};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
 use api::TableFormat;
 use chrono_tz::Tz;
 
 use crate::act::{self, Acts};
-use crate::page::{self, Pages};
+use crate::page::{self, Pages, Stopped};
 use crate::schema::Schema;
 use crate::view::View;
 use crate::{asset, export, import, link, live, month, sign_in};
@@ -119,6 +119,7 @@ pub fn routes(
             .service(get("/month/form.xlsx", web::route().to(month::form)))
             .service(get("/imports/decisions/mapping.toml", web::route().to(import::mapping)))
             .service(get("/language/{language}", web::route().to(sign_in::choose_language)));
+        config.default_service(web::route().to(unknown));
         for page in desk.pages.iter() {
             let name = page.name.clone();
             let show = move |request: actix_web::HttpRequest, desk: web::Data<Desk>| {
@@ -139,4 +140,15 @@ pub fn routes(
             }
         }
     })
+}
+
+/// Answers an address that nothing else answers: with a page if a browser asks for one, else with no content.
+async fn unknown(request: HttpRequest, desk: web::Data<Desk>) -> HttpResponse {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if !request.method().is_safe() || !accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        return HttpResponse::NotFound().finish();
+    }
+    let mut response = page::stop(&request, &desk, &Stopped::Unknown);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
 }

@@ -5,7 +5,7 @@ use async_graphql::parser::types::{BaseType, DocumentOperations, ExecutableDocum
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::schema::{Field, Schema};
+use crate::schema::{Field, Schema, base};
 
 /// Names with the values that a browser gave to them, in their order. A name may occur several times.
 pub(crate) type Given = Vec<(String, String)>;
@@ -48,7 +48,7 @@ pub(crate) fn of_document(document: &ExecutableDocument, schema: &Schema, given:
 
 /// Returns whether a text is a value of a type: dates have to be dates, and enum values those of the schema.
 fn fits(schema: &Schema, of: &Type, text: &str) -> bool {
-    let name = crate::schema::base(&of.base);
+    let name = base(&of.base);
     match schema.values(&name) {
         Some(values) => values.iter().any(|(code, _)| code == text),
         None => name != "Date" || text.parse::<NaiveDate>().is_ok(),
@@ -60,7 +60,7 @@ pub(crate) fn of_input(schema: &Schema, input: &str, prefix: &str, given: &Given
     let fields = schema.inputs(input).unwrap_or_default();
     let read = |field: &Field| {
         let name = format!("{prefix}{}", field.name);
-        let of = crate::schema::base(&field.of.base);
+        let of = base(&field.of.base);
         let value = if schema.inputs(&of).is_none() {
             value(&field.of, &all(given, &name))
         } else if matches!(field.of.base, BaseType::List(_)) {
@@ -90,9 +90,64 @@ fn list(schema: &Schema, of: &str, name: &str, given: &Given) -> Option<Value> {
     is_shown.then(|| Value::Array(objects.collect()))
 }
 
+/// Returns the names under `prefix` whose values should be numbers and are not, with the values and whether they should
+/// be whole.
+pub(crate) fn no_numbers<'a>(
+    schema: &Schema,
+    input: &str,
+    prefix: &str,
+    given: &'a Given,
+) -> Vec<(&'a str, &'a str, bool)> {
+    let check = |(name, text): &'a (String, String)| {
+        let path = name.strip_prefix(prefix)?;
+        let parts: Vec<&str> = path.split('.').filter(|part| part.parse::<usize>().is_err()).collect();
+        let is_whole = match base(&schema.at(input, &parts.join("."))?.of.base).as_str() {
+            "Int" => true,
+            "Float" => false,
+            _ => return None,
+        };
+        let is_number = number(text).is_some_and(|number| !is_whole || number.fract() == 0.0);
+        (!text.trim().is_empty() && !is_number).then_some((name.as_str(), text.trim(), is_whole))
+    };
+    given.iter().filter_map(check).collect()
+}
+
+/// Reads a number as people write it: also with full-width digits, spaces, and commas between groups of three digits.
+fn number(text: &str) -> Option<f64> {
+    let plain = |letter: char| match letter {
+        '０'..='９' => char::from_u32(u32::from(letter) - u32::from('０') + u32::from('0')).unwrap_or(letter),
+        '．' | '。' => '.',
+        '，' => ',',
+        '－' | '−' => '-',
+        '＋' => '+',
+        other => other,
+    };
+    let text: String = text.chars().filter(|letter| !letter.is_whitespace()).map(plain).collect();
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut groups = whole.trim_start_matches(['-', '+']).split(',');
+    let first = groups.next().unwrap_or_default();
+    let is_grouped = whole.contains(',');
+    let is_group = |group: &str| group.len() == 3 && group.bytes().all(|digit| digit.is_ascii_digit());
+    if is_grouped && !((1..=3).contains(&first.len()) && groups.all(is_group)) {
+        return None;
+    }
+    // Digits only: Rust would read `inf` and `1e9` as well.
+    let digits = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',' | '-' | '+');
+    if !text.chars().all(digits) {
+        return None;
+    }
+    format!("{}{rest}", whole.replace(',', "")).parse().ok()
+}
+
 /// Returns the values of a name that are not blank.
 fn all<'a>(given: &'a Given, name: &str) -> Vec<&'a str> {
     given.iter().filter(|(known, value)| known == name && !value.trim().is_empty()).map(|(_, v)| v.as_str()).collect()
+}
+
+/// Writes a whole number without decimals.
+#[expect(clippy::cast_possible_truncation, reason = "a number that is too large becomes the largest, which is refused")]
+fn whole(number: f64) -> Value {
+    Value::from(number as i64)
 }
 
 /// Reads a value of a type.
@@ -107,8 +162,8 @@ fn value(of: &Type, given: &[&str]) -> Option<Value> {
         BaseType::Named(name) => {
             let text = given.first()?;
             match name.as_str() {
-                "Int" => text.trim().parse::<i64>().ok().map(Value::from),
-                "Float" => text.trim().replace([',', '，'], "").parse::<f64>().ok().map(Value::from),
+                "Int" => number(text).filter(|number| number.fract() == 0.0).map(whole),
+                "Float" => number(text).map(Value::from),
                 "Boolean" => Some(Value::Bool(matches!(*text, "true" | "on" | "1"))),
                 // Forms send line ends as CR LF.
                 _ => Some(Value::String(text.replace("\r\n", "\n"))),
@@ -123,13 +178,41 @@ mod tests {
 
     use super::*;
 
-    const SDL: &str = "input MeasureInput { quantities: [QuantityInput!]! = [], units: [ID!] }
+    const SDL: &str = "input MeasureInput { quantities: [QuantityInput!]! = [], units: [ID!], count: Int }
         input QuantityInput { label: String!, done: Float }";
 
     fn read(given: &[(&str, &str)]) -> Value {
         let schema = Schema::read(SDL).unwrap();
         let given: Given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Value::Object(of_input(&schema, "MeasureInput", "input.", &given))
+    }
+
+    #[test]
+    fn a_number_is_read_as_people_write_it() {
+        for (text, number) in
+            [("3.2", 3.2), (" １２．５ ", 12.5), ("1,234,567", 1_234_567.0), ("１，２００", 1200.0), ("-2", -2.0)]
+        {
+            assert_eq!(super::number(text), Some(number), "{text}");
+        }
+        for text in ["三点二", "3.2万亩", "12,5", "1.2.3", "", "-", "1e9", "inf"] {
+            assert_eq!(super::number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_where_a_number_belongs_is_found() {
+        let schema = Schema::read(SDL).unwrap();
+        let given: Given = [
+            ("input.quantities.0.label", "草原"),
+            ("input.quantities.0.done", "三点二"),
+            ("input.quantities.1.done", "３"),
+            ("input.count", "1.5"),
+            ("input.quantities.2.done", " "),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let wrong = no_numbers(&schema, "MeasureInput", "input.", &given);
+        assert_eq!(wrong, [("input.quantities.0.done", "三点二", false), ("input.count", "1.5", true)]);
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
     environment.add_function("values", move |of: &str| -> Vec<String> {
         values.values(of).unwrap_or_default().iter().map(|(code, _)| code.clone()).collect()
     });
+    environment.add_function("act_word", |state: &State, code: &str| api::act_in_words(code, is_english(state)));
     environment.add_function("asset", asset::address);
     environment.add_function("address", address);
     environment.add_filter("day", day);
@@ -66,6 +67,7 @@ fn environment(schema: &Arc<Schema>, zone: Tz) -> Environment<'static> {
     environment.add_filter("number", number);
     environment.add_filter("percent", percent);
     environment.add_filter("short", short);
+    environment.add_filter("sentence", sentence);
     environment
 }
 
@@ -183,6 +185,16 @@ fn percent(value: &Value) -> String {
     f64::try_from(value.clone()).map_or_else(|_| "—".to_owned(), |share| format!("{:.1}%", share * 100.0))
 }
 
+/// Begins a text with a capital letter if the page is in English: the errors of the API begin in lower case.
+fn sentence(state: &State, text: &Value) -> String {
+    let text = text.as_str().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if is_english(state) => first.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
+}
+
 /// Shortens a text to a number of characters, with an ellipsis if something was cut off.
 fn short(text: &Value, most: usize) -> String {
     let text = text.as_str().unwrap_or_default();
@@ -191,4 +203,57 @@ fn short(text: &Value, most: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::context;
+
+    use super::*;
+
+    /// Every template compiles, and gives the filters of the desk what they take: a wrong number of arguments would
+    /// show only where a page reaches it.
+    #[test]
+    fn templates_give_filters_the_arguments_that_they_take() {
+        let schema = Arc::new(Schema::read(&api::sdl()).unwrap());
+        let environment = environment(&schema, chrono_tz::Asia::Shanghai);
+        let templates = files::templates();
+        assert!(templates.len() > 50, "{templates:?}");
+        for name in templates {
+            let text = files::text(&name).unwrap();
+            environment.get_template(&name).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+            for (filter, takes) in [
+                ("day", false),
+                ("month", false),
+                ("moment", false),
+                ("left", false),
+                ("number", false),
+                ("percent", false),
+                ("sentence", false),
+                ("short", true),
+            ] {
+                for (place, found) in text.match_indices(&format!("| {filter}")) {
+                    let rest = &text[place + found.len()..];
+                    let is_other = rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+                    assert!(
+                        is_other || rest.starts_with('(') == takes,
+                        "{name}: {found}{}",
+                        &rest[..rest.len().min(9)]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_in_english_begins_with_a_capital_letter() {
+        let mut environment = Environment::new();
+        environment.add_filter("sentence", sentence);
+        let written = |text: &str, is_english: bool| {
+            environment.render_str("{{ text | sentence }}", context! { text, is_english }).unwrap()
+        };
+        assert_eq!(written("the unit is retired", true), "The unit is retired");
+        assert_eq!(written("month 应为年月", false), "month 应为年月");
+        assert_eq!(written("", true), "");
+    }
 }

@@ -14,6 +14,12 @@ stories!(
     a_measure_goes_its_whole_way_by_pages_without_scripts,
     an_office_keeps_measures_and_merges_them_by_pages,
     a_sheet_is_imported_by_pages,
+    an_upload_with_scripts_says_what_became_of_it,
+    a_report_that_is_refused_keeps_what_was_entered,
+    a_form_that_was_overtaken_says_what_has_changed,
+    a_wrong_answer_about_a_sheet_keeps_the_others,
+    exports_have_the_dates_that_their_pages_show,
+    an_unknown_address_has_a_page,
     a_unit_gives_the_months_account_by_pages,
     what_imports_remember_is_kept_by_pages,
     pages_have_no_fault_that_axe_finds,
@@ -157,14 +163,34 @@ fn every_page_is_there_for_every_role(world: &World) {
                 for never in ["style=\"", "<style", "<script>", "onclick=", "undefined", "{{", "\"None\""] {
                     assert!(!page.body.contains(never), "{what} has {never}");
                 }
+                let codes: Vec<&str> = page.body.split('>').filter_map(code_word).collect();
+                assert_eq!(codes, [""; 0], "{what} shows codes");
                 *seen.entry(path.clone()).or_default() += usize::from(page.status == 200);
             }
+        }
+    }
+    for person in people(&server) {
+        let home = person.get(&server, "/", "zh").body.replace("&#x2f;", "/");
+        for link in home.split("href=\"/report/").skip(1) {
+            let assignment = link.split(['?', '"']).next().unwrap();
+            let page = person.get(&server, &format!("/report/{assignment}"), "zh").body;
+            assert!(page.contains("name=\"input.text\""), "{} is led to a report that is refused: {page}", person.role);
         }
     }
     let unseen: Vec<_> = seen.iter().filter(|(_, times)| **times == 0).collect();
     assert!(unseen.is_empty(), "nobody sees {unseen:?}");
     let stranger = server.get("/ledger");
     assert!(stranger.body.contains("/sign-in") && stranger.body.contains("演示人员"), "{}", stranger.body);
+}
+
+/// Returns the code that a text between two tags is, such as `MAIL_ACKNOWLEDGED`.
+fn code_word(text: &str) -> Option<&str> {
+    let text = text.split('<').next()?.trim();
+    // The page of the settings names the variables of the environment.
+    let is_code = text.contains('_')
+        && !text.starts_with("RECTIFY_")
+        && text.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'_');
+    is_code.then_some(text)
 }
 
 /// A clerk at a browser, who uses pages only.
@@ -471,6 +497,257 @@ fn a_sheet_is_imported_by_pages(world: &World) {
     clerk.reads("还没有上传过文件");
 }
 
+/// Returns the responsible unit of the demo, with an assignment on which it may report and its version.
+fn reporter(server: &Server) -> (Person, String, i64) {
+    let person = people(server).into_iter().find(|person| person.role == "RESPONSIBLE_UNIT").unwrap();
+    let query = "{ viewer { tasks(filter: { kind: [OVERDUE, DUE_SOON, RETURNED] }) { nodes { assignment { id version \
+        availableActions { action isAvailable } } } } } }";
+    let tasks = server.data_as(&person.cookie, query, &json!({}))["viewer"]["tasks"]["nodes"].clone();
+    let may_report = |task: &&Value| {
+        let actions = task["assignment"]["availableActions"].as_array().unwrap();
+        actions.iter().any(|one| one["action"] == "REPORT_PROGRESS" && one["isAvailable"] == true)
+    };
+    let task = tasks.as_array().unwrap().iter().find(may_report).unwrap();
+    let assignment = task["assignment"]["id"].as_str().unwrap().to_owned();
+    (person, assignment, task["assignment"]["version"].as_i64().unwrap())
+}
+
+/// With scripts, the page that an upload leads to is shown in place, with what it says for this once.
+fn an_upload_with_scripts_says_what_became_of_it(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let (_, assignment, _) = reporter(&server);
+    let sheet = format!("{}/tests/ledgers/offices/1c-one-row-heading.xlsx", env!("CARGO_MANIFEST_DIR"));
+    let program = world.file("bad.exe", b"MZ\x90\x00 this is no picture");
+    let photo = world.file("现场照片.png", &hex::decode(PHOTO).unwrap());
+    let Some(mut page) = Page::open(&format!("{}/sign-in", server.base)) else { return };
+    page.keep(&server.base, "rectify-language", "zh");
+    let mut clerk = Clerk { page, base: server.base.clone() };
+    let submit = |clerk: &mut Clerk, fields: &[(&str, &str)], until: &str| {
+        for (name, value) in fields {
+            clerk.page.value(&format!("document.getElementsByName('{name}')[0].value = '{value}'"));
+        }
+        let click = "document.querySelector('form[data-upload] button[type=submit]').click()";
+        clerk.page.run(&format!("{click}; until(() => {until})"));
+    };
+
+    clerk.sign_in("省整改办");
+    clerk.go("/imports");
+    clerk.page.choose("input[type=file]", &sheet);
+    let at_import = "location.pathname.startsWith('/imports/import_') && document.readyState === 'complete'";
+    submit(&mut clerk, &[("round", "导入的轮次"), ("region", "云溪市"), ("asOf", "2024-06-30")], at_import);
+    clerk.go("/imports");
+    clerk.reads("云溪市");
+
+    // A report with a file of a kind that is refused: the report is written, and the page says both.
+    clerk.sign_in("县政府填报演示员 · 白河县");
+    clerk.go(&format!("/report/{assignment}"));
+    clerk.page.choose("input[type=file]", &program);
+    let said = "document.querySelector('.banner[role=alert]')";
+    submit(&mut clerk, &[("input.text", "已完成管网排查。")], said);
+    clerk.reads("进展已填报");
+    clerk.reads("未能上传“bad.exe”：");
+    assert!(!clerk.page.value("location.pathname").as_str().unwrap().starts_with("/report/"), "it leads on");
+
+    // What is wrong with the fields is said at once, and the form is the same.
+    clerk.go(&format!("/report/{assignment}"));
+    clerk.page.choose("input[type=file]", &photo);
+    let wrong = [("input.text", ""), ("input.quantities.0.label", "管网"), ("input.quantities.0.done", "三点二")];
+    submit(&mut clerk, &wrong, "document.querySelector('.error-summary')");
+    for words in ["请填写进展情况", "第 1 行：“三点二”不是数字", "请重新选择文件"] {
+        clerk.reads(words);
+    }
+    assert_eq!(clerk.page.value("document.getElementsByName('input.quantities.0.label')[0].value"), "管网");
+    clerk.page.choose("input[type=file]", &photo);
+    submit(
+        &mut clerk,
+        &[("input.text", "完成三成。"), ("input.quantities.0.done", "３．２")],
+        "!document.querySelector('form[data-upload]')",
+    );
+    clerk.reads("进展已填报，上传了 1 个文件");
+
+    // Files alone are no report, also where quantities of the last one stand in the form.
+    clerk.go(&format!("/report/{assignment}"));
+    assert_eq!(clerk.page.value("document.getElementsByName('input.quantities.0.done')[0].value"), "3.2");
+    clerk.page.choose("input[type=file]", &photo);
+    submit(&mut clerk, &[], "!document.querySelector('form[data-upload]')");
+    clerk.reads("上传了 1 个文件");
+    assert!(!clerk.text().contains("进展已填报"), "{}", clerk.text());
+    clerk.page.said.retain(|said| !said.contains("422"));
+    assert_eq!(clerk.page.said, Vec::<String>::new(), "the browser has nothing to complain about");
+}
+
+/// Returns the value of the first field with a name in a page.
+fn value_in(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("{name}: {page}"));
+    let (tag, _) = rest.split_once('>').unwrap();
+    tag.split_once("value=\"").unwrap().1.split('"').next().unwrap().to_owned()
+}
+
+impl Person {
+    /// Sends a form with files; returns the answer.
+    fn upload(&self, server: &Server, path: &str, fields: &[(&str, &str)], files: &[&str]) -> Answer {
+        let mut body = String::new();
+        for (name, value) in fields {
+            body += &format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        }
+        let mut body = body.into_bytes();
+        for file in files {
+            let head = format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file}\"\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(&hex::decode(PHOTO).unwrap());
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--x--\r\n");
+        let cookie = format!("rectify={}; rectify-language=zh", self.cookie);
+        let kind = ("content-type", "multipart/form-data; boundary=x");
+        let headers = [kind, ("origin", server.base.as_str()), ("cookie", cookie.as_str())];
+        crate::support::asked(server, "POST", path, &headers, &body)
+    }
+
+    /// Opens the page to which an answer leads, with the banner that it left.
+    fn next(&self, server: &Server, answer: &Answer) -> String {
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let banner = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        let cookie = format!("rectify={}; rectify-language=zh; {banner}", self.cookie);
+        let path = answer.header("location").split('#').next().unwrap();
+        crate::support::asked(server, "GET", path, &[("cookie", &cookie)], b"").body
+    }
+}
+
+fn a_report_that_is_refused_keeps_what_was_entered(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let (unit, assignment, version) = reporter(&server);
+    let path = format!("/report/{assignment}");
+    let page = unit.get(&server, &path, "zh").body;
+    let token = value_in(&page, "token");
+    let (month, old) = (value_in(&page, "input.period"), version.to_string());
+    let send = |version: &str, text: &str, files: &[&str]| {
+        let text = [("token", token.as_str()), ("version", version), ("input.period", &month), ("input.text", text)];
+        unit.upload(&server, &path, &text, files)
+    };
+
+    assert_eq!(send(&old, "完成四成。", &[]).status, 303);
+
+    // Someone else was faster: the page says so, has the current version, and the same form is taken then.
+    let overtaken = send(&old, "完成五成。", &["1.png"]);
+    assert_eq!(overtaken.status, 422, "{}", overtaken.body);
+    for words in ["他人已更新此事项", "他人的更新：", "完成五成。", "请重新选择文件", "type=\"file\""]
+    {
+        assert!(overtaken.body.contains(words), "no {words}: {}", overtaken.body);
+    }
+    let current = value_in(&overtaken.body, "version");
+
+    // Of more files than a form may have, those that were not kept are named.
+    let names: Vec<String> = (1..=22).map(|number| format!("{number}.png")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let done = unit.next(&server, &send(&current, "完成五成。", &names));
+    assert!(done.contains("进展已填报，上传了 20 个文件"), "{done}");
+    assert!(done.contains("一次最多上传 20 个文件，以下文件没有上传，请再次上传：21.png、22.png"), "{done}");
+    assert!(done.contains("class=\"banner error\" role=\"alert\""), "{done}");
+}
+
+fn a_form_that_was_overtaken_says_what_has_changed(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let office = people(&server).into_iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
+    let query = "{ measures(first: 1) { nodes { id version number content } } }";
+    let measure = server.data_as(&office.cookie, query, &json!({}))["measures"]["nodes"][0].clone();
+    let (id, version) = (measure["id"].as_str().unwrap(), measure["version"].as_i64().unwrap());
+    let form = office.get(&server, &format!("/acts/editMeasure?on={id}&version={version}"), "zh").body;
+    assert!(form.contains("name=\"before.input.number\""), "{form}");
+
+    // Someone else changes two fields, of which this form changes one to something else.
+    let input = json!({ "measureId": id, "version": version, "number": "甲1", "budget": 7.5 });
+    let edit = "mutation($input: EditMeasureInput!) { editMeasure(input: $input) { errors { message } } }";
+    let edited = server.data_as(&office.cookie, edit, &json!({ "input": input }));
+    assert_eq!(edited["editMeasure"]["errors"], json!([]));
+    let number = measure["number"].as_str().unwrap();
+    let content = measure["content"].as_str().unwrap();
+    let fields = format!(
+        "on={id}&version={version}&only=number,content,budget&before.input.number={number}&input.number=乙2\
+         &before.input.content={content}&input.content={content}&input.budget="
+    );
+    let refused = office.act(&server, "editMeasure", &fields);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    for words in ["他人已更新此事项", "他人的更新：", "已被他人改为“甲1”", "value=\"乙2\""] {
+        assert!(refused.body.contains(words), "no {words}: {}", refused.body);
+    }
+    assert_eq!(value_in(&refused.body, "version"), (version + 1).to_string());
+    assert!(refused.body.contains("name=\"input.budget\" type=\"text\" inputmode=\"decimal\" value=\"7.5\""));
+    let fields = format!("on={id}&version={}&only=number&input.number=乙2", version + 1);
+    let done = office.act(&server, "editMeasure", &fields);
+    assert_eq!(done.status, 303, "{}", done.body);
+
+    // A field that is missing is named, and a number that is none is not dropped in silence.
+    let both = office.act(&server, "editMeasure", &format!("on={id}&version={}&input.budget=很多", version + 2));
+    assert!(both.status == 422 && both.body.contains("“很多”不是数字"), "{}", both.body);
+    let empty = office.act(&server, "commentOnMeasure", &format!("on={id}"));
+    assert!(empty.status == 422 && !empty.body.contains("请填写此项"), "{}", empty.body);
+}
+
+fn a_wrong_answer_about_a_sheet_keeps_the_others(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let office = people(&server).into_iter().find(|person| person.role == "REGIONAL_OFFICE").unwrap();
+    let sheet = "序号,反馈问题,整改措施,整改时限,牵头单位\n1,水库淤积。,1.清淤。,6月底前,市水利局\n\
+        2,堤防渗漏。,1.加固。,9月底前,市水利局\n";
+    let path = read_files(&server, &office, &[sheet.to_owned()]).remove(0);
+    let page = office.get(&server, &path, "zh").body;
+    let topics = page.matches("name=\"topic\" value=\"deadlines\"").count();
+    assert!(topics == 2 && page.contains("value=\"6月底前\"") && page.contains("value=\"9月底前\""), "{page}");
+    let fields = [("6月底前", "看情况"), ("9月底前", "2027年9月30日")]
+        .map(|(printed, answer)| format!("topic=deadlines&printed={printed}&answer={answer}"));
+    let body = format!("token={}&{}", value_in(&page, "token"), fields.join("&"));
+    let cookie = format!("rectify={}; rectify-language=zh", office.cookie);
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let headers = [kind, ("origin", server.base.as_str()), ("cookie", cookie.as_str())];
+    let refused = crate::support::asked(&server, "POST", &path, &headers, body.as_bytes());
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    for kept in ["value=\"看情况\"", "value=\"2027年9月30日\"", "href=\"#answer-1\""] {
+        assert!(refused.body.contains(kept), "no {kept}: {}", refused.body);
+    }
+    assert_eq!(refused.body.matches("class=\"field has-error\"").count(), 1, "{}", refused.body);
+    assert_eq!(office.get(&server, &path, "zh").body.matches("name=\"topic\"").count(), 2, "nothing is decided yet");
+}
+
+fn exports_have_the_dates_that_their_pages_show(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let people = people(&server);
+    let office = people.iter().find(|person| person.role == "CITY_OFFICE").unwrap();
+    let column = |path: &str, heading: &str| -> (String, Vec<String>) {
+        let file = office.get(&server, path, "zh");
+        assert_eq!(file.status, 200, "{}", file.body);
+        let mut lines = file.body.trim_start_matches('\u{feff}').lines();
+        let place = lines.next().unwrap().split(',').position(|name| name.trim_matches('"') == heading).unwrap();
+        let cells = lines.filter_map(|line| line.split("\",\"").nth(place));
+        let cells = cells.map(|cell| cell.trim_matches('"').to_owned()).collect();
+        (file.header("content-disposition").to_owned(), cells)
+    };
+    let (name, days) = column("/ledger/problems.csv", "到期日");
+    assert!(days.iter().any(|day| day.parse::<chrono::NaiveDate>().is_ok()), "{days:?}");
+    assert!(name.contains("%E6%95%B4%E6%94%B9%E9%97%AE%E9%A2%98"), "整改问题: {name}");
+    let (_, moments) = column("/month.csv", "最近填报");
+    let told: Vec<&String> = moments.iter().filter(|moment| !moment.is_empty()).collect();
+    assert!(!told.is_empty() && told.iter().all(|moment| !moment.contains('T')), "local time: {moments:?}");
+}
+
+fn an_unknown_address_has_a_page(world: &World) {
+    world.done(&["demo"]);
+    let server = world.serve();
+    let ask = |path: &str, accepted: &str| {
+        let headers = [("accept", accepted), ("cookie", "rectify-language=zh")];
+        crate::support::asked(&server, "GET", path, &headers, b"")
+    };
+    let page = ask("/nirgends", "text/html,application/xhtml+xml,*/*;q=0.8");
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("没有这个页面") && page.body.contains("<a href=\"/\">"), "{}", page.body);
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+    assert_eq!(ask("/nirgends", "application/json").body, "", "programs get no page");
+}
+
 fn a_unit_gives_the_months_account_by_pages(world: &World) {
     world.done(&["demo"]);
     let server = world.serve();
@@ -516,7 +793,8 @@ fn a_unit_gives_the_months_account_by_pages(world: &World) {
     let headers = [("cookie", format!("{cookie}; rectify-language=zh; {banner}"))];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let page = crate::support::asked(&server, "GET", "/month", &headers, b"");
-    assert!(page.body.contains(&format!("已填报 {} 项；第", owed - 1)), "{}", page.body);
+    assert!(page.body.contains(&format!("<p>已填报 {} 项</p><ul><li>第", owed - 1)), "{}", page.body);
+    assert!(page.body.contains("class=\"banner error\" role=\"alert\""), "one row is wrong: {}", page.body);
     assert!(page.body.contains("未交账 0 项"), "{}", page.body);
     let foreign = [kind, ("origin", "https://elsewhere.example"), ("cookie", cookie.as_str())];
     assert_eq!(crate::support::asked(&server, "POST", "/month", &foreign, &body).status, 403);
@@ -618,13 +896,8 @@ fn axe(page: &mut Page) -> Value {
     found.into()
 }
 
-/// Uploads files, and returns their pages once they are read: one with questions, one with questions and faults, one
-/// that can be imported, and one that is no ledger.
-fn read_imports(server: &Server, person: &Person) -> Vec<String> {
-    let headings = "序号,反馈问题,整改措施,整改时限,牵头单位,奇怪的列";
-    let row = |deadline: &str| format!("{headings}\n1,水库淤积。,1.清淤。,{deadline},市水利局,甲\n合计,,1,,,\n");
-    let both = format!("{}2,堤防渗漏。,1.加固。,等通知,市水利局,乙\n", row("6月底前"));
-    let files = [row("6月底前"), both, row("2031年12月31日"), "甲,乙\n1,2\n".to_owned()];
+/// Uploads files for an import, and returns their pages once they are read.
+fn read_files(server: &Server, person: &Person, files: &[String]) -> Vec<String> {
     let bearer = format!("Bearer {}", person.cookie);
     let upload = |content: &String| {
         let path = "/import?round=R&region=990100&asOf=2026-03-31&createUnits=true&keep=true&name=a.csv";
@@ -637,6 +910,17 @@ fn read_imports(server: &Server, person: &Person) -> Vec<String> {
     while paths.iter().any(|path| person.get(server, path, "zh").body.contains("http-equiv=\"refresh\"")) {
         assert!(begun.elapsed() < std::time::Duration::from_mins(1));
     }
+    paths
+}
+
+/// Uploads files, and returns their pages once they are read: one with questions, one with questions and faults, one
+/// that can be imported, and one that is no ledger.
+fn read_imports(server: &Server, person: &Person) -> Vec<String> {
+    let headings = "序号,反馈问题,整改措施,整改时限,牵头单位,奇怪的列";
+    let row = |deadline: &str| format!("{headings}\n1,水库淤积。,1.清淤。,{deadline},市水利局,甲\n合计,,1,,,\n");
+    let both = format!("{}2,堤防渗漏。,1.加固。,等通知,市水利局,乙\n", row("6月底前"));
+    let files = [row("6月底前"), both, row("2031年12月31日"), "甲,乙\n1,2\n".to_owned()];
+    let paths = read_files(server, person, &files);
     let page = |place: usize| person.get(server, &paths[place], "zh").body;
     assert!(page(0).contains("要您确认的") && page(1).contains("看不懂的单元格"), "{}", page(1));
     assert!(page(2).contains("会改动什么") && page(3).contains("没有找到台账"), "{}", page(3));
@@ -872,6 +1156,17 @@ fn an_administrator_rehearses_a_job_and_runs_it(world: &World) {
     let queued = schedule("overdue")["runs"]["nodes"][0]["mailsQueued"].as_i64().unwrap();
     assert!(queued > 0, "the demo has something overdue");
     assert_eq!(state()["mails"]["totalCount"], before + queued);
+    // Why one of the mails is sent, and why another does not come; both name items.
+    let query = "{ mails(first: 1, filter: { kind: { eq: \"overdue\" } }) { nodes { id to localDay } } }";
+    let mail = server.data_as(&administrator.cookie, query, &json!({}))["mails"]["nodes"][0].clone();
+    let of = |name: &str| mail[name].as_str().unwrap().replace('@', "%40");
+    for language in ["zh", "en"] {
+        let asked = format!("&asks=true&kind=OVERDUE&on={}&address={}", of("localDay"), of("to"));
+        let why = administrator.get(&server, &format!("/admin/why?mail={}{asked}", of("id")), language);
+        assert_eq!(why.status, 200, "{}", why.body);
+        assert!(why.body.contains("<ol><li>"), "what the mail lists: {}", why.body);
+        assert!(why.body.contains("<br>"), "what was told before: {}", why.body);
+    }
     let again = administrator.act(&server, "runJob", &format!("on={id}&input.isRehearsal=false"));
     assert!(again.body.contains("已写入发件箱 0 封邮件"), "no one is told twice: {}", again.body);
     let audit = administrator.get(&server, "/admin/audit", "zh").body;
