@@ -2,7 +2,7 @@
 //! there are any; everything else is counted from the items that concern the region.
 
 use chrono::{Datelike, NaiveDate};
-use planner::{Condition, Sql};
+use planner::{Condition, Sight, Sql};
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult, Value};
 
 use super::briefing::{Standing, Timeliness, places};
@@ -119,16 +119,11 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     // Stored figures are those of all items of whole regions.
     let reads_stored = keeps && question.only.is_everything() && !question.wants_more;
     let is_kept = if reads_stored { is_kept("r") } else { "(1 = 0)".to_owned() };
-    let as_of = sql.bind(question.as_of);
     let kept = kept(sql, question);
     // Every item concerns the nation, so that no list of those that do is needed.
-    let is_nation = principal.region().is_some_and(|own| own.is_the_nation() && question.within == Some(own.region));
-    let limited = Question { within: question.within.filter(|_| !is_nation), ..question.clone() };
+    let limits = |within: &i64| !(keeps && principal.is_nation(&(*within).into()));
+    let limited = Question { within: question.within.filter(limits), ..question.clone() };
     let items = items(sql, &limited, keeps);
-    let whole = State::of("i");
-    let has_status = has_status(sql, &question.only, &whole);
-    let figures =
-        [counted(&as_of, &whole, "i.due_by"), more::counted(sql, question, &as_of, &whole, "i.due_by")].join(", ");
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
     let kept_figures = [kept_figures.join(", "), more::none()].join(", ");
     let splits_by_region = question.by == Dimension::Region && question.and.is_none() && reads_stored;
@@ -144,51 +139,130 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     } else {
         String::new()
     };
-    let groups = if question.wants_groups { groups(sql, &limited, keeps, &as_of, is_counted) } else { String::new() };
-    // The total and the groups read the items; SQLite would otherwise work out twice what is dear to work out.
-    let materialized = if question.wants_more { "MATERIALIZED " } else { "" };
-    let none = "CAST(NULL AS text)";
-    let named = format!(
-        "{none} AS key, {none} AS label, {none} AS code, {none} AS and_key, {none} AS and_label, {none} AS and_code"
-    );
+    let splits = question.wants_groups.then(|| Splits::of(sql, &limited, keeps));
+    let (parts, groups) = match &splits {
+        Some(splits) => (splits.parts(sql, &limited, keeps), splits.groups(sql, question, is_counted)),
+        None => (String::new(), String::new()),
+    };
+    // The nation's total is stored.
+    let total = if reads_stored && limited.within.is_none() {
+        String::new()
+    } else if splits.is_some_and(|splits| splits.are_exact()) {
+        total_of(&added_up(sql, question), "parts i WHERE TRUE")
+    } else {
+        total(sql, question)
+    };
+    // PostgreSQL reads the items of the whole nation by several processes where they are counted. It finds those of a
+    // smaller region first, because it cannot tell how few they are. What is dear is worked out once.
+    let is_whole = keeps && limited.within.is_none();
+    let is_found_first = question.wants_more || (question.wants_groups && !is_whole);
+    let materialized = if is_found_first { "MATERIALIZED " } else { "" };
     format!(
         "WITH place AS (SELECT r.id, r.rank, {is_kept} AS is_kept FROM region r WHERE {place}), \
-         kept AS ({kept}), items AS {materialized}({items}) \
+         kept AS ({kept}), items AS {materialized}({items}){parts} \
          SELECT * FROM (SELECT {named}, {kept_total}, {no_more}, 0 AS part, '' AS place \
          FROM place LEFT JOIN kept k ON k.region_id = place.id WHERE place.is_kept \
-         UNION ALL SELECT {named}, {figures}, 0, '' FROM items i \
-         WHERE NOT (SELECT is_kept FROM place){has_status} HAVING (SELECT count(*) FROM place WHERE is_kept) = 0\
-         {kept_groups}{groups}) figures \
+         {total}{kept_groups}{groups}) figures \
          ORDER BY part, place, \"all\" DESC, key, and_key LIMIT {most}",
         kept_total = COUNTS
             .iter()
             .map(|count| format!("coalesce(k.{count}, 0) AS {}", if *count == "total" { "\"all\"" } else { *count }))
             .collect::<Vec<_>>()
             .join(", "),
+        named = unnamed(),
         no_more = more::none(),
         // The total, the groups, and one more that says that there are more.
         most = MOST_GROUPS + 2,
     )
 }
 
-/// Returns the part of the statement that counts the items of each group.
-fn groups(sql: &mut Sql<'_>, question: &Question, keeps: bool, as_of: &str, is_counted: &str) -> String {
-    let first = Split::by(sql, question, question.by, "g", keeps);
-    let second = match question.and {
-        Some(and) => Split::by(sql, question, and, "h", keeps),
-        None => Split::nothing(),
-    };
-    let (state, due_by) = judged_in_groups(question, keeps);
-    let has_status = has_status(sql, &question.only, &state);
-    let figures = [counted(as_of, &state, due_by), more::counted(sql, question, as_of, &state, due_by)].join(", ");
-    let (key, label, code, order) = (first.key, first.label, first.code, first.order);
-    let (and_key, and_label, and_code) = (second.key, second.label, second.code);
+/// Returns the columns that name no group, for a total.
+fn unnamed() -> String {
+    ["key", "label", "code", "and_key", "and_label", "and_code"].map(|name| format!("{NOTHING} AS {name}")).join(", ")
+}
+
+/// Returns the part of the statement that counts all items, unless their figures are stored.
+fn total(sql: &mut Sql<'_>, question: &Question) -> String {
+    let (as_of, whole) = (sql.bind(question.as_of), State::of("i"));
+    let more = more::counted(sql, question, &as_of, &whole, "i.due_by");
+    let figures = format!("{}, {more}", counted(sql, &as_of, &whole, "i.due_by"));
+    total_of(&figures, &format!("items i WHERE TRUE{}", has_status(sql, &question.only, &whole)))
+}
+
+/// Returns the part of the statement for the total, unless it is stored, from rows with a condition.
+fn total_of(figures: &str, rows: &str) -> String {
     format!(
-        " UNION ALL SELECT {key}, {label}, {code}, {and_key}, {and_label}, {and_code}, {figures}, 1, {order} \
-         FROM items i {} {} WHERE {is_counted}{has_status} \
-         GROUP BY {key}, {label}, {code}, {order}, {and_key}, {and_label}, {and_code}",
-        first.join, second.join
+        " UNION ALL SELECT {}, {figures}, 0, '' FROM {rows} AND NOT (SELECT is_kept FROM place) \
+         HAVING (SELECT count(*) FROM place WHERE is_kept) = 0",
+        unnamed()
     )
+}
+
+/// Returns the SQL of the figures of the parts `i`, added up.
+fn added_up(sql: &Sql<'_>, question: &Question) -> String {
+    let names = ["\"all\""].iter().chain(&COUNTS[1..]);
+    let mut figures: Vec<String> = names.map(|name| format!("{} AS {name}", sql.sum(&format!("i.{name}")))).collect();
+    figures.push(if question.wants_more { more::added_up(sql, "i") } else { more::none() });
+    figures.join(", ")
+}
+
+/// How the groups of a question split its items.
+struct Splits {
+    first: Split,
+    second: Option<Split>,
+}
+
+impl Splits {
+    fn of(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> Self {
+        let first = Split::by(sql, question, question.by, "g", keeps);
+        Self { first, second: question.and.map(|and| Split::by(sql, question, and, "h", keeps)) }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Split> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    /// Returns whether each item is in one part, so that the figures of the parts add up to the total.
+    fn are_exact(&self) -> bool {
+        self.all().all(|split| split.join.is_empty())
+    }
+
+    /// Returns the query `parts` for the figures of each key, to be appended to those of the statement. It knows no
+    /// names, so that the database adds up the many items by short keys.
+    fn parts(&self, sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
+        let as_of = sql.bind(question.as_of);
+        let (state, due_by) = judged_in_groups(question, keeps);
+        let has_status = has_status(sql, &question.only, &state);
+        let mut figures = vec![counted(sql, &as_of, &state, due_by)];
+        figures.extend(question.wants_more.then(|| more::counted(sql, question, &as_of, &state, due_by)));
+        let joins: Vec<&str> = self.all().map(|split| split.join.as_str()).collect();
+        let keys: Vec<&str> = self.all().map(|split| split.of.as_str()).collect();
+        let named: Vec<String> = self.all().map(|split| format!("{} AS {}", split.of, split.column)).collect();
+        format!(
+            ", parts AS (SELECT {}, {} FROM items i {} WHERE TRUE{has_status} GROUP BY {})",
+            named.join(", "),
+            figures.join(", "),
+            joins.join(" "),
+            keys.join(", ")
+        )
+    }
+
+    /// Returns the part of the statement that names the groups, and adds up the parts of each.
+    fn groups(&self, sql: &Sql<'_>, question: &Question, is_counted: &str) -> String {
+        let Split { key, label, code, order, .. } = &self.first;
+        let names: Vec<&str> = self.all().map(|split| split.names.as_str()).collect();
+        let [and_key, and_label, and_code] = match &self.second {
+            Some(Split { key, label, code, .. }) => [key, label, code].map(String::as_str),
+            None => [NOTHING; 3],
+        };
+        format!(
+            " UNION ALL SELECT {key}, {label}, {code}, {and_key}, {and_label}, {and_code}, {}, 1, {order} \
+             FROM parts i {} WHERE {is_counted} \
+             GROUP BY {key}, {label}, {code}, {order}, {and_key}, {and_label}, {and_code}",
+            added_up(sql, question),
+            names.join(" ")
+        )
+    }
 }
 
 /// Returns the condition that the status of an item is one of those asked for, to be appended to others.
@@ -225,14 +299,14 @@ fn judged_in_groups(question: &Question, keeps: bool) -> (State, &'static str) {
 
 /// Returns the SQL of the figures of the items `i`, judged by `state` and by the deadline `due_by`, by the rule of
 /// [`Figures::count`].
-pub(super) fn counted(as_of: &str, state: &State, due_by: &str) -> String {
+pub(super) fn counted(sql: &Sql<'_>, as_of: &str, state: &State, due_by: &str) -> String {
     let State { status, completed_on, is_completed_by } = state;
     // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
     let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
     let completed = format!("({completed_on} <= {as_of} OR ({completed_on} IS NULL AND {closed}))");
     let unknown = format!("coalesce({is_completed_by} AND {completed_on} > {as_of}, FALSE)");
     let past_due = format!("({status} <> 'NOT_APPLICABLE' AND {due_by} < {as_of})");
-    let count = |condition: &str| format!("CAST(coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS bigint)");
+    let count = |condition: &str| sql.count_of(condition);
     format!(
         "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue, \
          {} AS unknown",
@@ -397,10 +471,13 @@ fn all_items(sql: &mut Sql<'_>, question: &Question, keeps: bool) -> String {
                     " {word} a.region_id IN (SELECT r.id FROM region r WHERE substr(r.path, 1, length({top})) = {top})"
                 )
             });
+            // Each assignment has a measure. A database leaves out an outer join of which no column is used, but must
+            // read the assignments first, which helps only where all are read.
+            let join = if seen.is_empty() && below.is_none() { "LEFT JOIN" } else { "JOIN" };
             format!(
                 "SELECT a.id, {}, a.due_by, a.due_on, m.due_ongoing, m.due_immediate, m.round_id, \
                  a.region_id, a.unit_id, m.problem_id, m.lead_unit_id{} FROM assignment a \
-                 JOIN measure m ON m.id = a.measure_id{seen}{}",
+                 {join} measure m ON m.id = a.measure_id{seen}{}",
                 State::of("a").columns(),
                 more::columns(sql, question),
                 below.unwrap_or_default()
@@ -440,10 +517,17 @@ fn concerning(question: &Question) -> Condition {
     question.within.map_or_else(Condition::always, |region| Condition::Member(list(region.into())))
 }
 
-/// How a dimension splits the items `i`: the joins with its groups, and the SQL of their key, label, official code and
-/// order.
+/// How a dimension splits the items `i`: first into the figures of short keys, which are then named and added up.
 struct Split {
+    /// The joins of the items with what has the key; empty if they have it themselves.
     join: String,
+    /// The SQL of the key by which the items are counted, which is constant for no dimension.
+    of: String,
+    /// The name of the column that has the key in the figures.
+    column: String,
+    /// The joins of the figures `i` with the names of the groups.
+    names: String,
+    /// The SQL of a group's key in the answer, its label, its official code and its order.
     key: String,
     label: String,
     code: String,
@@ -454,106 +538,134 @@ struct Split {
 const NOTHING: &str = "CAST(NULL AS text)";
 
 impl Split {
-    /// Splits by nothing.
-    fn nothing() -> Self {
-        Self::coded(String::new(), NOTHING.to_owned(), NOTHING.to_owned())
+    /// Splits by a key `of` that is no region. `g` is the alias of the groups.
+    fn coded(g: &str, of: String) -> Self {
+        let column = format!("{g}_key");
+        Self {
+            join: String::new(),
+            of,
+            names: String::new(),
+            key: format!("coalesce(i.{column}, '')"),
+            label: NOTHING.to_owned(),
+            code: NOTHING.to_owned(),
+            order: "CAST('' AS text)".to_owned(),
+            column,
+        }
     }
 
-    /// Splits by a key that is no region.
-    fn coded(join: String, key: String, label: String) -> Self {
-        Self { join, key, label, code: NOTHING.to_owned(), order: "CAST('' AS text)".to_owned() }
+    /// Splits by a key that is itself the name of the group.
+    fn named(g: &str, join: String, of: String) -> Self {
+        let coded = Self::coded(g, of);
+        Self { join, label: format!("i.{}", coded.column), ..coded }
     }
 
-    /// Splits by a unit `g`, if there is one that the principal may see.
-    fn units(join: String, g: &str) -> Self {
-        Self::coded(join, format!("coalesce('unit_' || {g}.id, '')"), format!("{g}.name"))
+    /// Splits by the units `g` whose key is `of`, if there is one that the principal may see.
+    fn units(sql: &mut Sql<'_>, g: &str, join: String, of: String) -> Self {
+        let seen = sql.seen("unit", "u").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+        let coded = Self::coded(g, of);
+        Self {
+            join,
+            names: format!("LEFT JOIN (SELECT id, name FROM unit u{seen}) {g} ON {g}.id = i.{}", coded.column),
+            key: format!("coalesce('unit_' || {g}.id, '')"),
+            label: format!("{g}.name"),
+            ..coded
+        }
+    }
+
+    /// Splits by the regions `g`, which `names` joins with the figures by the key `of`.
+    fn regions(g: &str, join: String, of: String, names: String) -> Self {
+        Self {
+            join,
+            names,
+            key: format!("'region_' || {g}.id"),
+            label: format!("{g}.name"),
+            code: format!("{g}.code"),
+            order: format!("coalesce({g}.code, '999999999999')"),
+            ..Self::coded(g, of)
+        }
     }
 
     /// Returns the split by a dimension, whose groups get the alias `g`.
     fn by(sql: &mut Sql<'_>, question: &Question, by: Dimension, g: &str, keeps: bool) -> Self {
         match by {
-            Dimension::Region | Dimension::County => {
-                let join = regions(sql, question, by, g, keeps);
+            Dimension::Region | Dimension::County => regions(sql, question, by, g, keeps),
+            Dimension::LeadUnit => match question.counted {
+                Counted::Problems => {
+                    let join = leading_units(sql, question, g, keeps);
+                    Self::units(sql, g, join, format!("{g}.lead_unit_id"))
+                }
+                _ => Self::units(sql, g, String::new(), "i.lead_unit_id".to_owned()),
+            },
+            Dimension::Unit => {
+                let (join, of) = match question.counted {
+                    Counted::Assignments => (String::new(), "i.unit_id"),
+                    _ => (answering_units(sql, question), "e.unit_id"),
+                };
+                Self::units(sql, g, join, of.to_owned())
+            }
+            Dimension::Sector => sectors(sql, question, g),
+            Dimension::Round => {
+                let coded = Self::coded(g, "i.round_id".to_owned());
                 Self {
-                    join,
-                    key: format!("'region_' || {g}.id"),
+                    names: format!("JOIN inspection_round {g} ON {g}.id = i.{}", coded.column),
+                    key: format!("'round_' || {g}.id"),
                     label: format!("{g}.name"),
-                    code: format!("{g}.code"),
-                    order: format!("coalesce({g}.code, '999999999999')"),
+                    ..coded
                 }
             }
-            Dimension::LeadUnit => {
-                let seen = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-                let join = match question.counted {
-                    // The lead units of a problem are those of its measures.
-                    Counted::Problems => {
-                        let measures =
-                            sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
-                        // Those of the counted problems only, unless these are all.
-                        let of = if question.within.is_some() || !keeps {
-                            "items mended JOIN measure l ON l.problem_id = mended.id"
-                        } else {
-                            "measure l"
-                        };
-                        format!(
-                            "LEFT JOIN (SELECT DISTINCT l.problem_id, u.id, u.name FROM {of} \
-                             LEFT JOIN unit u ON u.id = l.lead_unit_id{seen}{measures}) {g} ON {g}.problem_id = i.id"
-                        )
-                    }
-                    _ => format!(
-                        "LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{seen}) {g} ON {g}.id = i.lead_unit_id"
-                    ),
-                };
-                Self::units(join, g)
-            }
-            Dimension::Unit => Self::units(answering_units(sql, question, g), g),
-            Dimension::Sector => {
-                Self::coded(sectors(sql, question, g), format!("coalesce({g}.sector, '')"), format!("{g}.sector"))
-            }
-            Dimension::Round => Self::coded(
-                format!("JOIN inspection_round {g} ON {g}.id = i.round_id"),
-                format!("'round_' || {g}.id"),
-                format!("{g}.name"),
-            ),
-            Dimension::Domain => Self::coded(
+            Dimension::Domain => Self::named(
+                g,
                 format!("LEFT JOIN problem_domain {g} ON {g}.problem_id = i.problem_id"),
-                format!("coalesce({g}.domain, '')"),
                 format!("{g}.domain"),
             ),
-            Dimension::Status => {
-                Self::coded(String::new(), judged_in_groups(question, keeps).0.status, NOTHING.to_owned())
-            }
-            Dimension::DeadlineClass => Self::coded(String::new(), Sql::on(deadline::CLASS, "i"), NOTHING.to_owned()),
+            Dimension::Status => Self::coded(g, judged_in_groups(question, keeps).0.status),
+            Dimension::DeadlineClass => Self::coded(g, Sql::on(deadline::CLASS, "i")),
         }
     }
 }
 
-/// Returns the join with the regions `g` in which each item was issued or is answered: those directly below the one
+/// Returns the split by the regions `g` in which each item was issued or is answered: those directly below the one
 /// asked for, or its counties.
-fn regions(sql: &mut Sql<'_>, question: &Question, by: Dimension, g: &str, keeps: bool) -> String {
+fn regions(sql: &mut Sql<'_>, question: &Question, by: Dimension, g: &str, keeps: bool) -> Split {
     let is_wanted = |region: &str| match by {
-        Dimension::County => format!(
-            "{region}.level = '{}' AND substr({region}.path, 1, length({TOP})) = {TOP}",
-            entity::region::Level::County.to_value()
-        ),
+        Dimension::County => {
+            let is_county = format!("{region}.level = '{}'", entity::region::Level::County.to_value());
+            let below = question
+                .within
+                .map(|_| format!(" AND substr({region}.path, 1, length({TOP})) = {TOP}"))
+                .unwrap_or_default();
+            is_county + &below
+        }
         _ => format!("{region}.parent_id = {PLACE}"),
     };
+    let names = format!("JOIN region {g} ON {g}.id = i.{g}_key");
+    let listed = |item: &str| {
+        let join = format!(
+            "JOIN {item}_region l ON l.{item}_id = i.id JOIN region below ON below.id = l.region_id AND {}",
+            is_wanted("below")
+        );
+        Split::regions(g, join, "l.region_id".to_owned(), names.clone())
+    };
+    let within = |sql: &mut Sql<'_>, of: &str| {
+        let join = in_group(sql, of, &is_wanted("below"), g);
+        Split::regions(g, join, format!("{g}.id"), names.clone())
+    };
     match question.counted {
-        Counted::Problems if !keeps => in_group(sql, "problem_id", &is_wanted("below"), g),
-        Counted::Measures if !keeps => in_group(sql, "id", &is_wanted("below"), g),
-        Counted::Problems => format!(
-            "JOIN problem_region l ON l.problem_id = i.id JOIN region {g} ON {g}.id = l.region_id AND {}",
-            is_wanted(g)
-        ),
-        Counted::Measures => format!(
-            "JOIN measure_region l ON l.measure_id = i.id JOIN region {g} ON {g}.id = l.region_id AND {}",
-            is_wanted(g)
-        ),
-        Counted::Assignments => format!(
-            "JOIN region r ON r.id = i.region_id \
-             JOIN region {g} ON substr(r.path, 1, length({g}.path)) = {g}.path AND {}",
-            is_wanted(g)
-        ),
+        Counted::Problems if !keeps => within(sql, "problem_id"),
+        Counted::Measures if !keeps => within(sql, "id"),
+        Counted::Problems => listed("problem"),
+        Counted::Measures => listed("measure"),
+        Counted::Assignments => {
+            // By recursion; comparing the path of each region with those of all counties would take longer.
+            let above = format!(
+                "JOIN (WITH RECURSIVE lineage (region_id, above) AS (SELECT DISTINCT {g}_key, {g}_key FROM parts \
+                 UNION ALL SELECT n.region_id, r.parent_id FROM lineage n JOIN region r ON r.id = n.above \
+                 WHERE r.parent_id IS NOT NULL) SELECT region_id, above FROM lineage) n ON n.region_id = i.{g}_key \
+                 JOIN region {g} ON {g}.id = n.above AND {}",
+                is_wanted(g)
+            );
+            Split::regions(g, String::new(), "i.region_id".to_owned(), above)
+        }
     }
 }
 
@@ -565,7 +677,7 @@ const TOP: &str = "(SELECT top.path FROM region top JOIN place ON place.id = top
 fn in_group(sql: &mut Sql<'_>, of: &str, is_wanted: &str, g: &str) -> String {
     let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
     format!(
-        "JOIN (SELECT DISTINCT tied.item, below.id, below.name, below.code FROM (\
+        "JOIN (SELECT DISTINCT tied.item, below.id FROM (\
          SELECT i.id AS item, r.path FROM items i JOIN region r ON r.id = i.region_id \
          UNION SELECT i.id, r.path FROM items i JOIN measure mended ON mended.{of} = i.id \
          JOIN assignment answer ON answer.measure_id = mended.id JOIN region r ON r.id = answer.region_id{seen}) tied \
@@ -574,40 +686,76 @@ fn in_group(sql: &mut Sql<'_>, of: &str, is_wanted: &str, g: &str) -> String {
     )
 }
 
-/// Returns the join with the units `g` within the region asked for that answer the items, and with the state `e` of
-/// what each of them answers.
-fn answering_units(sql: &mut Sql<'_>, question: &Question, g: &str) -> String {
-    let unit = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-    let of = match question.counted {
-        Counted::Problems => "problem_id",
-        Counted::Measures => "id",
-        Counted::Assignments => {
-            return format!("LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = i.unit_id");
-        }
+/// Returns the join of problems with the units `g` that lead their measures, each once, and once without a unit if one
+/// of the measures has none that the principal may see.
+fn leading_units(sql: &mut Sql<'_>, question: &Question, g: &str, keeps: bool) -> String {
+    let measures = sql.seen("measure", "l").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+    let (lead, units) = match sql.seen("unit", "u") {
+        Some(seen) => ("u.id", format!(" LEFT JOIN unit u ON u.id = l.lead_unit_id AND {seen}")),
+        None => ("l.lead_unit_id", String::new()),
     };
-    let seen = sql.seen("assignment", "answer").map(|seen| format!(" AND {seen}")).unwrap_or_default();
+    // Those of the counted problems only, unless these are all.
+    let of = if question.within.is_some() || !keeps {
+        "items mended JOIN measure l ON l.problem_id = mended.id"
+    } else {
+        "measure l"
+    };
     format!(
-        "JOIN (SELECT mended.{of} AS item, answer.unit_id, max(answer.due_by) AS due_by, {} FROM assignment answer \
-         JOIN measure mended ON mended.id = answer.measure_id JOIN region r ON r.id = answer.region_id \
-         WHERE substr(r.path, 1, length({TOP})) = {TOP}{seen} GROUP BY mended.{of}, answer.unit_id) e ON e.item = i.id \
-         LEFT JOIN (SELECT id, name FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = e.unit_id",
-        State::of("answer").rolled_up().columns()
+        "LEFT JOIN (SELECT DISTINCT l.problem_id, {lead} AS lead_unit_id FROM {of}{units}{measures}) {g} \
+         ON {g}.problem_id = i.id"
     )
 }
 
-/// Returns the join with the sectors `g` of the items.
-fn sectors(sql: &mut Sql<'_>, question: &Question, g: &str) -> String {
+/// Returns the join of measures or problems with the units within the region asked for that answer them, and with the
+/// state `e` of what each of them answers.
+fn answering_units(sql: &mut Sql<'_>, question: &Question) -> String {
+    let mut conditions = Vec::new();
+    let mut regions = "";
+    if question.within.is_some() {
+        regions = " JOIN region r ON r.id = answer.region_id";
+        conditions.push(format!("substr(r.path, 1, length({TOP})) = {TOP}"));
+    }
+    conditions.extend(sql.seen("assignment", "answer"));
+    let conditions = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let answers = State::of("answer");
+    // A unit answers a measure once.
+    let units = if question.counted == Counted::Measures {
+        format!(
+            "SELECT answer.measure_id AS item, answer.unit_id, answer.due_by, {} FROM assignment answer\
+             {regions}{conditions}",
+            answers.of_only_part().columns()
+        )
+    } else {
+        format!(
+            "SELECT mended.problem_id AS item, answer.unit_id, {} FROM assignment answer \
+             JOIN measure mended ON mended.id = answer.measure_id{regions}{conditions} \
+             GROUP BY mended.problem_id, answer.unit_id",
+            answers.rolled_up().columns()
+        )
+    };
+    format!("JOIN ({units}) e ON e.item = i.id")
+}
+
+/// Returns the split by the sectors `g` of the items.
+fn sectors(sql: &mut Sql<'_>, question: &Question, g: &str) -> Split {
     let unit = sql.seen("unit", "u").map(|seen| format!(" AND {seen}")).unwrap_or_default();
     let column = match question.counted {
-        Counted::Assignments => "unit_id",
-        Counted::Measures => "lead_unit_id",
+        Counted::Assignments => "i.unit_id",
+        Counted::Measures => "i.lead_unit_id",
         Counted::Problems => {
             let measure = sql.seen("measure", "l").map(|seen| format!(" AND {seen}")).unwrap_or_default();
-            return format!(
+            let join = format!(
                 "LEFT JOIN (SELECT DISTINCT l.problem_id, u.sector FROM measure l JOIN unit u ON u.id = l.lead_unit_id \
                  WHERE u.sector IS NOT NULL{unit}{measure}) {g} ON {g}.problem_id = i.id"
             );
+            return Split::named(g, join, format!("{g}.sector"));
         }
     };
-    format!("LEFT JOIN (SELECT id, sector FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = i.{column}")
+    let coded = Split::coded(g, column.to_owned());
+    Split {
+        names: format!("LEFT JOIN (SELECT id, sector FROM unit u WHERE TRUE{unit}) {g} ON {g}.id = i.{}", coded.column),
+        key: format!("coalesce({g}.sector, '')"),
+        label: format!("{g}.sector"),
+        ..coded
+    }
 }

@@ -32,6 +32,11 @@ pub(super) fn none() -> String {
     COLUMNS.map(|column| format!("CAST(0 AS bigint) AS {column}")).join(", ")
 }
 
+/// Returns the SQL of [`super::More`], added up over the rows `alias`, which are figures of parts.
+pub(super) fn added_up(sql: &Sql<'_>, alias: &str) -> String {
+    COLUMNS.map(|column| format!("{} AS {column}", sql.sum(&format!("{alias}.{column}")))).join(", ")
+}
+
 /// Returns the facts about the assignment `a` of the measure `m` from which [`counted`] counts, as columns to append to
 /// a SELECT; nothing for other items.
 pub(super) fn columns(sql: &mut Sql<'_>, question: &Question) -> String {
@@ -96,9 +101,7 @@ pub(super) fn counted(sql: &Sql<'_>, question: &Question, as_of: &str, state: &S
     };
     let late_unknown = format!("{past_due} AND {is_completed_by} AND {completed_on} > {due_by}");
     let conditions = [format!("{past_due} AND {in_time}"), late_unknown].into_iter().chain(flags);
-    let sums = conditions.zip(COLUMNS).map(|(condition, column)| {
-        format!("{} AS {column}", sql.sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END")))
-    });
+    let sums = conditions.zip(COLUMNS).map(|(condition, column)| format!("{} AS {column}", sql.count_of(&condition)));
     sums.collect::<Vec<_>>().join(", ")
 }
 

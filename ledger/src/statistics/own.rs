@@ -61,6 +61,17 @@ impl State {
         }
     }
 
+    /// Returns the state of the whole of which this is the state of the only part.
+    pub(super) fn of_only_part(self) -> Self {
+        let Self { status, completed_on, is_completed_by } = self;
+        let applicable = format!("{status} <> 'NOT_APPLICABLE'");
+        Self {
+            is_completed_by: format!("({applicable} AND {completed_on} IS NOT NULL AND {is_completed_by})"),
+            completed_on: format!("CASE WHEN {applicable} THEN {completed_on} END"),
+            status,
+        }
+    }
+
     /// Returns the columns of a SELECT.
     pub(super) fn columns(&self) -> String {
         format!(

@@ -105,7 +105,7 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
     let count = |condition: &str| sql.sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
     let columns = format!(
         "{figures}, {on_schedule} AS on_schedule, {behind} AS behind, {expected} AS expected, {reported} AS reported",
-        figures = counted(&as_of, &State::of("i"), "i.due_by"),
+        figures = counted(sql, &as_of, &State::of("i"), "i.due_by"),
         on_schedule = count("i.pace IN ('AHEAD', 'ON_SCHEDULE')"),
         behind = count("i.pace = 'BEHIND'"),
         expected = count("i.is_expected = 1"),
