@@ -20,11 +20,13 @@ pub(crate) const MAX_DIMENSIONS: usize = 4;
 pub(crate) struct Grouping {
     by: Vec<&'static Dimension>,
     most: u64,
+    /// Whether the caller sees all rows of the list.
+    sees_all: bool,
 }
 
 impl Grouping {
     /// Reads and checks the arguments of `groups`.
-    pub(crate) fn read(table: &Table, selection: &Selected<'_>) -> Result<Self, Refusal> {
+    pub(crate) fn read(sql: &Sql<'_>, table: &Table, selection: &Selected<'_>) -> Result<Self, Refusal> {
         let names = match selection.argument("by") {
             Some(Argument::List(names)) => names,
             Some(name) => vec![name],
@@ -55,20 +57,30 @@ impl Grouping {
                 ));
             }
         };
-        Ok(Self { by, most })
+        Ok(Self { by, most, sees_all: sql.sight().rows(table.source).is_always() })
     }
 
-    /// Writes the joins that the rows `alias` need for dimensions in which a row has several keys.
+    /// Writes the joins that the rows `alias` need for dimensions in which a row has several keys, or whose keys other
+    /// rows hold.
     pub(crate) fn joins(&self, sql: &mut Sql<'_>, alias: &str) -> String {
         let mut joins: Vec<String> = Vec::new();
         for dimension in &self.by {
-            let Some(spread) = dimension.spread else { continue };
-            let join = format!(" {}", sql.source(&on(spread, dimension, alias)));
+            let join = match (dimension.spread, dimension.held) {
+                (Some(spread), _) => spread.to_owned(),
+                (None, Some((table, condition))) if self.sees_all => format!("LEFT JOIN {table} {{j}} ON {condition}"),
+                _ => continue,
+            };
+            let join = format!(" {}", sql.source(&on(&join, dimension, alias)));
             if !joins.contains(&join) {
                 joins.push(join);
             }
         }
         joins.concat()
+    }
+
+    /// Writes the keys that the row `alias` is grouped by.
+    fn row_keys(&self, sql: &mut Sql<'_>, alias: &str) -> Vec<String> {
+        self.by.iter().map(|dimension| key(sql, dimension, alias, self.sees_all)).collect()
     }
 
     /// Writes the JSON array of the groups, largest first. `rows` is what follows `FROM`, with the `WHERE` clause; it
@@ -82,7 +94,7 @@ impl Grouping {
         outer: &str,
         selection: &Selected<'_>,
     ) -> String {
-        let keys: Vec<String> = self.by.iter().map(|dimension| key(sql, dimension, alias)).collect();
+        let keys = self.row_keys(sql, alias);
         let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS g{index}")).collect();
         let name = format!("{}Group", table.name);
         let children = selection.children(&name);
@@ -143,7 +155,7 @@ impl Grouping {
         (outer, column): (&str, &str),
         selection: &Selected<'_>,
     ) -> (String, String) {
-        let keys: Vec<String> = self.by.iter().map(|dimension| key(sql, dimension, alias)).collect();
+        let keys = self.row_keys(sql, alias);
         let named: Vec<String> = keys.iter().enumerate().map(|(index, key)| format!("{key} AS h{index}")).collect();
         let columns = |of: &str| -> Vec<String> { (0..keys.len()).map(|index| format!("{of}.h{index}")).collect() };
         let by = format!("{}, ", columns("l").join(", "));
@@ -194,15 +206,26 @@ impl Grouping {
     }
 }
 
-/// Replaces the aliases of the row and of the joined rows in the SQL of a dimension.
+/// Replaces the aliases of the row and of the joined rows in the SQL of a dimension. Dimensions whose keys are held by
+/// the same row share its join.
 fn on(template: &str, dimension: &Dimension, alias: &str) -> String {
-    Sql::on(template, alias).replace("{j}", &format!("{alias}_{}", dimension.name.to_lowercase()))
+    let joined = dimension.held.map_or(dimension.name, |(table, _)| table);
+    Sql::on(template, alias).replace("{j}", &format!("{alias}_{}", joined.to_lowercase()))
 }
 
 /// Writes the key that a row is grouped by. A key that refers to another noun is null if the caller may not see that
 /// row.
-fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str) -> String {
-    let key = sql.source(&on(dimension.key, dimension, alias));
+///
+/// A key that another row holds is joined for those who see all rows of the list, of which there may be many. For
+/// others it is looked up for each row: the database cannot tell how few these are, and would read the whole table.
+fn key(sql: &mut Sql<'_>, dimension: &Dimension, alias: &str, sees_all: bool) -> String {
+    let key = match dimension.held {
+        Some((table, condition)) if !sees_all => {
+            format!("(SELECT {} FROM {table} {{j}} WHERE {condition})", dimension.key)
+        }
+        _ => dimension.key.to_owned(),
+    };
+    let key = sql.source(&on(&key, dimension, alias));
     let Some(of) = dimension.of else { return key };
     let other = sql.alias();
     match sql.seen(of.table, &other) {

@@ -83,15 +83,15 @@ impl SortKey {
 /// The SQL in a description is a template. When the planner writes a statement, it replaces these placeholders:
 ///
 /// - `{t}`: the alias of the row at hand, so `{t}.name` is the column `name` of that row. Allowed in
-///   `SortKey::expression`, [`Dimension::key`], [`Dimension::spread`], [`Figure::expression`] and
+///   `SortKey::expression`, [`Dimension::key`], [`Dimension::spread`], [`Dimension::held`], [`Figure::expression`] and
 ///   [`crate::Condition::Matches`]. In
 ///   [`Link::Among`] it is the alias of the owner of the list, not of the rows in the list.
 /// - `{owner}`: the alias of the row that owns the list, so `{owner}.id` is its key. Allowed only in [`Table::source`],
 ///   and only for a list that is linked by [`Link::Inside`].
 /// - `{sees:table:alias}`: the condition under which the caller may see the row `alias` of `table`, as
 ///   [`crate::Sight::rows`] gives it for `table`, or `TRUE` if the caller may see every row. `{sees:table}` is short
-///   for `{sees:table:table}`. Allowed in [`Table::source`], [`Link::Among`], [`Dimension::key`] and
-///   [`Dimension::spread`], for lists and connections only; a row
+///   for `{sees:table:table}`. Allowed in [`Table::source`], [`Link::Among`], [`Dimension::key`],
+///   [`Dimension::spread`] and [`Dimension::held`], for lists and connections only; a row
 ///   that is read by its key ([`Kind::One`], [`crate::Root::One`], [`crate::Root::Several`]) takes the source as it is
 ///   written. For a source that is a subquery, the planner adds no condition of its own to plain lists, so the subquery
 ///   must mark every table that it reads. Also allowed in the `SortKey::expression` of a connection, so that it is not
@@ -147,6 +147,9 @@ pub struct Dimension {
     /// A join to rows that hold several keys of one row, such as the domains of a problem: the row then counts in each
     /// of these groups. `{j}` is the alias of the joined rows, also in `key`.
     pub spread: Option<&'static str>,
+    /// The table of another row that holds the key, such as the unit of which it is the sector, and the condition by
+    /// which it is found. `{j}` is the alias of that row, also in `key`.
+    pub held: Option<(&'static str, &'static str)>,
 }
 
 /// A noun that the key of a group refers to.
@@ -165,12 +168,12 @@ pub struct Named {
 impl Dimension {
     /// Makes a dimension whose key is a code or another plain value.
     pub const fn plain(name: &'static str, description: &'static str, key: &'static str) -> Self {
-        Self { name, description, key, of: None, spread: None }
+        Self { name, description, key, of: None, spread: None, held: None }
     }
 
     /// Makes a dimension whose key refers to a row of a noun.
     pub const fn of(name: &'static str, description: &'static str, key: &'static str, of: Named) -> Self {
-        Self { name, description, key, of: Some(of), spread: None }
+        Self { name, description, key, of: Some(of), spread: None, held: None }
     }
 
     /// Makes a dimension in which a row has as many plain keys as the join `spread` finds rows for it.
@@ -180,7 +183,13 @@ impl Dimension {
         key: &'static str,
         spread: &'static str,
     ) -> Self {
-        Self { name, description, key, of: None, spread: Some(spread) }
+        Self { name, description, key, of: None, spread: Some(spread), held: None }
+    }
+
+    /// Makes this dimension one whose key is held by the row of another table that satisfies a condition.
+    #[must_use]
+    pub const fn held_by(self, table: &'static str, condition: &'static str) -> Self {
+        Self { held: Some((table, condition)), ..self }
     }
 }
 

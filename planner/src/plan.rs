@@ -498,7 +498,7 @@ impl Planner<'_> {
         condition: &Condition,
         child: &Selected<'_>,
     ) -> Result<String, Refusal> {
-        let grouping = Grouping::read(table, child)?;
+        let grouping = Grouping::read(&self.sql, table, child)?;
         let (alias, outer) = (self.sql.alias(), self.sql.alias());
         let joins = grouping.joins(&mut self.sql, &alias);
         let rows = self.joined_rows(table, &alias, owner, condition, &joins);

@@ -81,11 +81,12 @@ const GROUPS: &[Dimension] = dated!(
         Dimension::plain(
             "SECTOR",
             "责任单位行业 · Sector of the answering unit; null if it has none, or the caller may not see it.",
-            "(SELECT u.sector FROM unit u WHERE u.id = {t}.unit_id AND {sees:unit:u})",
-        ),
+            "{j}.sector",
+        )
+        .held_by("unit", "{j}.id = {t}.unit_id AND {sees:unit:{j}}"),
         group::REGION,
-        Dimension { key: "(SELECT round_id FROM measure WHERE id = {t}.measure_id)", ..group::ROUND },
-        Dimension { key: "(SELECT lead_unit_id FROM measure WHERE id = {t}.measure_id)", ..group::LEAD_UNIT },
+        Dimension { key: "{j}.round_id", ..group::ROUND }.held_by("measure", "{j}.id = {t}.measure_id"),
+        Dimension { key: "{j}.lead_unit_id", ..group::LEAD_UNIT }.held_by("measure", "{j}.id = {t}.measure_id"),
     ]
 );
 

@@ -92,8 +92,9 @@ pub(crate) const LEAD_UNIT: Dimension = Dimension::of(
 pub(crate) const LEAD_SECTOR: Dimension = Dimension::plain(
     "SECTOR",
     "牵头单位行业 · Sector of the lead unit, such as 水利; null if it has none, or if the caller may not see the unit.",
-    "(SELECT u.sector FROM unit u WHERE u.id = {t}.lead_unit_id AND {sees:unit:u})",
-);
+    "{j}.sector",
+)
+.held_by("unit", "{j}.id = {t}.lead_unit_id AND {sees:unit:{j}}");
 
 pub(crate) const PROBLEM: Dimension = Dimension::of(
     "PROBLEM",
@@ -103,20 +104,14 @@ pub(crate) const PROBLEM: Dimension = Dimension::of(
 );
 
 /// What hangs below an assignment is grouped by the unit that answers it.
-pub(crate) const ANSWERING_UNIT: Dimension = Dimension::of(
-    "UNIT",
-    "责任单位 · Unit that answers the assignment.",
-    "(SELECT unit_id FROM assignment WHERE id = {t}.assignment_id)",
-    A_UNIT,
-);
+pub(crate) const ANSWERING_UNIT: Dimension =
+    Dimension::of("UNIT", "责任单位 · Unit that answers the assignment.", "{j}.unit_id", A_UNIT)
+        .held_by("assignment", "{j}.id = {t}.assignment_id");
 
 /// What hangs below an assignment is grouped by the region that answers it.
-pub(crate) const ANSWERING_REGION: Dimension = Dimension::of(
-    "REGION",
-    "行政区 · Region of the unit that answers the assignment.",
-    "(SELECT region_id FROM assignment WHERE id = {t}.assignment_id)",
-    A_REGION,
-);
+pub(crate) const ANSWERING_REGION: Dimension =
+    Dimension::of("REGION", "行政区 · Region of the unit that answers the assignment.", "{j}.region_id", A_REGION)
+        .held_by("assignment", "{j}.id = {t}.assignment_id");
 
 pub(crate) const DUE: Figure = Figure {
     name: "dueOn",
