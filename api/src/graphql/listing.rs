@@ -121,7 +121,8 @@ pub(crate) fn columns(
         return Err(Refused::new(Code::BadRequest, zh, en));
     }
     if paths.len() > MAX_COLUMNS {
-        let (zh, en) = (format!("导出的列最多 {MAX_COLUMNS} 个"), format!("an export has at most {MAX_COLUMNS} columns"));
+        let (zh, en) =
+            (format!("导出的列最多 {MAX_COLUMNS} 个"), format!("an export has at most {MAX_COLUMNS} columns"));
         return Err(Refused::new(Code::BadRequest, zh, en));
     }
     paths.iter().map(|path| column(types, noun, path, language)).collect()

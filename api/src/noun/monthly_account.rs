@@ -98,8 +98,9 @@ filter! {
 /// Reads a month such as `2023-04`, which has to have begun.
 pub(crate) fn month(text: &str, today: NaiveDate) -> Result<Month, Error> {
     let refused = |zh, en| coded(Code::BadUserInput, Bilingual::new(zh, en));
-    let month = Month::parse(text)
-        .ok_or_else(|| refused("月份（month）应为年月，如 2023-04", "the month (`month`) must be a year and month, such as 2023-04"))?;
+    let month = Month::parse(text).ok_or_else(|| {
+        refused("月份（month）应为年月，如 2023-04", "the month (`month`) must be a year and month, such as 2023-04")
+    })?;
     if month.first_day() > today {
         return Err(refused(
             "月份（month）还没有开始，应为本月或更早的月份",

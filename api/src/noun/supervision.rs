@@ -350,7 +350,10 @@ impl SupervisionMutation {
         let items: Vec<(On, acts::New)> = input.items.into_iter().map(IssueSupervisionInput::read).collect();
         let on = items.iter().map(|(on, _)| on.assignment).collect();
         let acts = items.iter().map(|(on, new)| acts::issue(acting, *on, new).boxed()).collect();
-        AssignmentsPayload::of(batch::all_or_none(acting, (batch::BatchTarget::BesideAssignments, on), acts).await, request)
+        AssignmentsPayload::of(
+            batch::all_or_none(acting, (batch::BatchTarget::BesideAssignments, on), acts).await,
+            request,
+        )
     }
 
     /// Lifts supervision that is in force. Requires the rights to issue supervision of that kind.
