@@ -268,7 +268,7 @@ fn what_has_a_number_is_found_by_it(world: &World) {
     let case = &case["inspectionCases"]["nodes"][0];
     for settled in [false, true] {
         if settled {
-            assert!(block_on(async { search::settle(&world.db().await).await.unwrap() }) > 0);
+            assert!(block_on(async { search::index_pending(&world.db().await).await.unwrap() }) > 0);
         }
         let found = search(case["number"].as_str().unwrap());
         assert_eq!(
