@@ -587,11 +587,11 @@ fn value_in(page: &str, name: &str) -> String {
 impl Person {
     /// Sends a form with files; returns the answer.
     fn upload(&self, server: &Server, path: &str, fields: &[(&str, &str)], files: &[&str]) -> Answer {
-        let mut body = String::new();
+        let mut body = Vec::new();
         for (name, value) in fields {
-            body += &format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            let part = format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
         }
-        let mut body = body.into_bytes();
         for file in files {
             let head = format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file}\"\r\n\r\n");
             body.extend_from_slice(head.as_bytes());
