@@ -78,8 +78,8 @@ impl Drain {
         tokio::join!(server.stop(true), close);
     }
 
-    /// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A port
-    /// that is only closed would reset the connections that wait to be taken, and the requests on them.
+    /// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A
+    /// port that is only closed would reset the connections that wait to be taken, and the requests on them.
     #[cfg(target_os = "linux")]
     fn take_no_more(&self) {
         /// The instruction `return 0` of a packet filter: take nothing of the packet.

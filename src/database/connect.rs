@@ -141,8 +141,8 @@ async fn of_unicode(db: &DatabaseConnection, url: &str) -> Result<(), Failure> {
     Err(refused(
         url,
         &format!(
-            "其编码为 {encoding}，须为 UTF8：createdb --encoding UTF8 --template template0 / its encoding is {encoding}, \
-             and must be UTF8"
+            "其编码为 {encoding}，须为 UTF8：createdb --encoding UTF8 --template template0 / its encoding is \
+             {encoding}, and must be UTF8"
         ),
     ))
 }

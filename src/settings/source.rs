@@ -22,7 +22,8 @@ const FILE: &str = "rectify.toml";
 /// Prefix of the environment variables.
 const PREFIX: &str = "RECTIFY_";
 
-/// Variables with the prefix that are no settings: of images, of clients, of `rectify copy`, of `docker-compose.yml` and of the stories.
+/// Variables with the prefix that are no settings: of images, of clients, of `rectify copy`, of `docker-compose.yml`
+/// and of the stories.
 const OTHERS: &[&str] = &["VERSION", "TOKEN", "KEEP_MAILS", "PORT", "COPY_TO"];
 /// Beginnings of further ones: of the stories and benchmarks, and those that Kubernetes and Docker set for a service
 /// named `rectify`.
