@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::primary::{self, Primary};
-use super::sent;
+use super::{Use, sent, serving};
 use crate::secret::Server;
 use crate::settings::{self, Fault, Settings};
 use crate::{Failure, secret};
@@ -53,18 +53,16 @@ pub(crate) fn check(name: &str, url: &str) -> Result<(), Fault> {
     })
 }
 
-/// The name under which PostgreSQL lists the connections of this program, unless the URL gives another.
-const NAME: &str = "rectify";
-
-/// Connects to the database. Creates an SQLite file that does not exist if `creates`. Waits up to `patience` for a
-/// server that is away.
+/// Connects to the database. Creates an SQLite file that does not exist, unless the command only uses it. Waits up to
+/// `patience` for a server that is away.
 pub(super) async fn connect(
     settings: &Settings,
-    creates: bool,
+    purpose: Use,
     patience: Duration,
 ) -> Result<DatabaseConnection, Failure> {
     let settings::Database { url, others, password } = settings.database()?;
     let mut primary = None;
+    let creates = purpose != Use::Work;
     if creates && let Some(folder) = file(&url).as_deref().and_then(Path::parent) {
         create_folder(folder)?;
     }
@@ -93,7 +91,7 @@ pub(super) async fn connect(
     } else {
         let servers = servers(settings, "database_url", (&url, &others), password.as_ref())?;
         let found = Primary::find(servers, (&secret::shown(&url), password.as_ref()), patience).await?;
-        let (server, held) = (found.server().clone(), found.clone());
+        let (server, held) = (serving::named(found.server().clone(), purpose), found.clone());
         // A connection that was idle is tested before use, because none survives a restart of the database; one that
         // was just in use need not be, which saves a round trip.
         options
@@ -159,9 +157,6 @@ pub(super) fn servers(
     // Not in the URL, which the driver writes to its traces.
     if let Some(password) = password {
         first = first.password(password.expose_secret());
-    }
-    if first.get_application_name().is_none() {
-        first = first.application_name(NAME);
     }
     // The timeouts end statements and transactions that no client is waiting for any more.
     let first =

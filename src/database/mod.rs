@@ -56,7 +56,7 @@ pub(crate) async fn open_for(settings: &Settings, purpose: Use) -> Result<Opened
         return Err(missing(settings, &url));
     }
     let patience = if purpose == Use::Migrate { Duration::from_secs(settings.database_wait) } else { Duration::ZERO };
-    let db = connect::connect(settings, purpose != Use::Work, patience).await?;
+    let db = connect::connect(settings, purpose, patience).await?;
     let applied = match (migration::state(&db).await?, purpose) {
         (State::Newer(unknown), _) => return Err(newer(&url, &unknown)),
         (State::Empty, Use::Work) => return Err(missing(settings, &url)),
@@ -72,7 +72,7 @@ pub(crate) async fn open_for(settings: &Settings, purpose: Use) -> Result<Opened
 pub(crate) async fn open_empty(settings: &Settings, steps: &[String]) -> Result<DatabaseConnection, Failure> {
     let url = settings.database()?.url;
     let shown = secret::shown(&url);
-    let db = connect::connect(settings, true, Duration::ZERO).await?;
+    let db = connect::connect(settings, Use::SetUp, Duration::ZERO).await?;
     serving::refuse_served(settings, &db).await?;
     let state = migration::state(&db).await?;
     if let State::Newer(unknown) = &state {

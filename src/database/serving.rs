@@ -5,11 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use ledger::file::storage::{create_private, create_private_folder};
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
+use super::Use;
 use crate::settings::Settings;
 use crate::{Failure, secret};
 
+/// The names under which PostgreSQL lists the connections of a server (also of `rectify migrate`), and of commands.
+const SERVER: &str = "rectify serve";
+const COMMAND: &str = "rectify";
 /// How often, and after what time each, connections to PostgreSQL are counted: one that was closed just now is still
 /// seen for a moment.
 const COUNTS: (usize, Duration) = (10, Duration::from_millis(200));
@@ -42,7 +47,7 @@ pub(super) async fn refuse_served(settings: &Settings, db: &DatabaseConnection) 
     let url = settings.database()?.url;
     let is_served = match lock_file(&url) {
         Some((_, name)) => Path::new(&name).exists() && lock(settings).is_err(),
-        None => is_used_by_others(db).await?,
+        None => has_servers(db).await?,
     };
     if !is_served {
         return Ok(());
@@ -54,12 +59,21 @@ pub(super) async fn refuse_served(settings: &Settings, db: &DatabaseConnection) 
     )))
 }
 
-/// Whether other processes of this program are connected to a PostgreSQL database.
-async fn is_used_by_others(db: &DatabaseConnection) -> Result<bool, Failure> {
+/// Names a connection to PostgreSQL after what it is for, unless its URL does. Servers are known by it.
+pub(super) fn named(connection: PgConnectOptions, purpose: Use) -> PgConnectOptions {
+    if connection.get_application_name().is_some() {
+        return connection;
+    }
+    connection.application_name(if purpose == Use::Migrate { SERVER } else { COMMAND })
+}
+
+/// Whether servers are connected to a PostgreSQL database.
+async fn has_servers(db: &DatabaseConnection) -> Result<bool, Failure> {
     let question = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
-        AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()) AS is_used";
+        AND application_name = $1) AS is_used";
     for _ in 0..COUNTS.0 {
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, question)).await?;
+        let asked = Statement::from_sql_and_values(DbBackend::Postgres, question, [SERVER.into()]);
+        let row = db.query_one_raw(asked).await?;
         if !row.map_or(Ok(false), |row| row.try_get("", "is_used"))? {
             return Ok(false);
         }

@@ -358,8 +358,8 @@ fn days(reads: &[Read], today: NaiveDate, faults: &mut Vec<CellFault>) -> Vec<Na
                 value: String::new(),
                 problem: Bilingual::new("标题中没有截止日期", "the title has no date"),
                 expected: Bilingual::new(
-                    "如“截至2023年4月30日”的日期；或用 --as-of 指明，如 --as-of 2023-04-30",
-                    "a date such as 截至2023年4月30日; or give it as `asOf` (--as-of), such as 2023-04-30",
+                    "如“截至2023年4月30日”的日期；或指明数据截至日期（asOf），如 2023-04-30",
+                    "a date such as 截至2023年4月30日; or give the date of the data (`asOf`), such as 2023-04-30",
                 ),
             });
         }
