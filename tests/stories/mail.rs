@@ -286,7 +286,7 @@ fn each_quarter_is_owed_until_a_check_settles_it(world: &World) {
     let there =
         server.data("{ assignments(first: 50) { totalCount nodes { id } } }", &json!({}))["assignments"].clone();
     let answers = there["totalCount"].as_u64().unwrap();
-    let subject = format!("【季度自查·逾期101天】2023年第一季度：{answers}项整改措施待自查");
+    let subject = format!("【季度自查·逾期101天】2023年第一季度：{answers}项整改任务待自查");
     assert_eq!(mails[0]["subject"], subject);
     let text = mails[0]["text"].as_str().unwrap();
     let both = "2023年第一季度自查已逾期 101 天；2023年第二季度自查已逾期 10 天";
