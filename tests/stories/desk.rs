@@ -234,7 +234,7 @@ impl Clerk {
     }
 
     fn text(&mut self) -> String {
-        self.page.value("document.body.textContent").as_str().unwrap().to_owned()
+        self.page.value("document.body?.textContent ?? ''").as_str().unwrap().to_owned()
     }
 
     /// Asserts that the page says something.
@@ -1103,7 +1103,7 @@ fn an_open_page_says_when_it_has_changed(world: &World) {
     page.run(&format!("until(() => {told}.includes('内容有更新'))"));
     page.leave("document.querySelector('[data-live] button').click()");
     assert_eq!(page.value(told), "", "the page is new");
-    assert!(page.value("document.body.textContent").as_str().unwrap().contains("请抓紧办理"));
+    assert!(page.value("document.body?.textContent ?? ''").as_str().unwrap().contains("请抓紧办理"));
     // The pages of a list load without their frame, and the way back shows the page before.
     page.go(&format!("{}/ledger", server.base));
     page.value("window.kept = true; document.querySelector('.pager a[rel=next]').click()");

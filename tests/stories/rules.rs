@@ -271,7 +271,7 @@ fn it_can_be_asked_why_a_mail_is_sent_or_not(world: &World) {
         mails.into_iter().find(|mail| mail.kind == "overdue" && mail.recipient == COUNTY).unwrap().id
     });
     let why = world.done(&["mail", "why", &id.to_string()]);
-    for part in ["规则 overdue", "2023-07-03", "洛隆县人民政府登记的邮箱", "2023-06-30", "拆除停运电站"]
+    for part in ["隔 7 天再提醒", "2023-07-03", "洛隆县人民政府登记的邮箱", "2023-06-30", "拆除停运电站"]
     {
         assert!(why.contains(part), "{why} {list}");
     }

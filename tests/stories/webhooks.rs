@@ -490,6 +490,6 @@ fn only_administrators_keep_webhooks(world: &World) {
     let ran = test.output().unwrap();
     let said = String::from_utf8(ran.stdout).unwrap();
     assert!(said.contains("已送达，接口答复 200"), "{said} {}", String::from_utf8_lossy(&ran.stderr));
-    assert!(world.done(&["webhook", "log", &number]).contains("Delivered"));
+    assert!(world.done(&["webhook", "log", &number]).contains("DELIVERED"));
     assert_eq!(world.run(&["webhook", "test", &number]).code, 1, "without the setting, the address is refused");
 }
