@@ -537,7 +537,8 @@ fn an_upload_with_scripts_says_what_became_of_it(world: &World) {
     let at_import = "location.pathname.startsWith('/imports/import_') && document.readyState === 'complete'";
     submit(&mut clerk, &[("round", "导入的轮次"), ("region", "云溪市"), ("asOf", "2024-06-30")], at_import);
     clerk.go("/imports");
-    clerk.reads("云溪市");
+    // The page of the import may still be written.
+    clerk.page.run("until(() => document.body && document.body.textContent.includes('云溪市'))");
 
     // A report with a file of a kind that is refused: the report is written, and the page says both.
     clerk.sign_in("县政府填报演示员 · 白河县");

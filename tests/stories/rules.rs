@@ -298,7 +298,7 @@ fn it_can_be_asked_why_a_mail_is_sent_or_not(world: &World) {
             digestCount digests { day job recipient itemCount } } }";
     let variables = json!({ "id": format!("mail_{id}") });
     let given = server.data_as(&admin, query, &variables);
-    assert!(given["mailReason"]["lines"][0].as_str().unwrap().contains("overdue"), "{given}");
+    assert!(given["mailReason"]["lines"][0].as_str().unwrap().contains("隔 7 天再提醒"), "{given}");
     assert_eq!(given["mailReason"]["items"][0]["text"], "拆除停运电站，恢复河道。");
     assert_eq!(given["whyNoMail"][0], json!({"code": "DAY_OFF", "nextOn": "2023-07-10"}));
     let digests = given["simulateReminders"]["digests"].as_array().unwrap();
