@@ -82,9 +82,20 @@ impl Drain {
     /// port that is only closed would reset the connections that wait to be taken, and the requests on them.
     #[cfg(target_os = "linux")]
     fn take_no_more(&self) {
-        /// The instruction `return 0` of a packet filter: take nothing of the packet.
-        const DROP: socket2::SockFilter = socket2::SockFilter::new(0x06, 0, 0, 0);
-        if let Err(error) = self.port.attach_filter(&[DROP]) {
+        use socket2::SockFilter;
+        /// A packet filter that drops the first packet of a connection, which has SYN set. The others of a connection
+        /// that is being opened pass, or its client would send a request to nobody.
+        const NO_SYN: [SockFilter; 4] = [
+            // Load the flags, byte 13 of the TCP header.
+            SockFilter::new(0x30, 0, 0, 13),
+            // If SYN is set, go on, else skip one.
+            SockFilter::new(0x45, 0, 1, 0x02),
+            // Take nothing of the packet.
+            SockFilter::new(0x06, 0, 0, 0),
+            // Take all of it.
+            SockFilter::new(0x06, 0, 0, u32::MAX),
+        ];
+        if let Err(error) = self.port.attach_filter(&NO_SYN) {
             tracing::warn!(%error, "connections cannot be refused before the port is closed; some may be reset");
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn hand_over(folder: &Path) {
     if !rustix::process::geteuid().is_root() || !folder.exists() {
         return;
     }
-    let handed_over = std::fs::canonicalize(folder).map_err(Into::into).and_then(|folder| {
+    let handed_over = std::fs::canonicalize(folder).and_then(|folder| {
         let folder = rustix::fs::openat(CWD, &folder, FOLDER, Mode::empty())?;
         let of = rustix::fs::fstat(&folder)?;
         if of.st_uid == 0 { Ok(()) } else { hand_over_in(&folder, &of) }

@@ -118,14 +118,14 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             stopping.store(true, Ordering::Relaxed);
             Ok(())
         }
-        Some(served) => {
+        Some(api) => {
             tracing::info!(address = %settings.listen, "the API is listening");
             let url = settings.public_url();
             telemetry::tell(settings, &format!("整改台账已启动：{url}/，接口 {url}/graphql，GraphiQL {url}/graphiql"));
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
-            answer(served, &stopping).await
+            answer(api, &stopping).await
         }
     };
     tracing::info!("waiting for requests and jobs in progress");
