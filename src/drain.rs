@@ -64,44 +64,50 @@ impl Drain {
     }
 
     /// Stops the server: takes no new connections, answers those that it has, and closes them.
-    pub(crate) async fn stop(&self, server: ServerHandle) {
-        if !self.length.is_zero() {
-            self.take_no_more();
+    pub(crate) async fn stop(self, server: ServerHandle) {
+        let Self { length, port, closes, .. } = self;
+        if !length.is_zero() && takes_no_more(&port) {
             tokio::time::sleep(OPENING).await;
         }
+        // Or the kernel would go on taking connections that nobody serves.
+        drop(port);
         let close = async {
-            if !self.length.is_zero() {
+            if !length.is_zero() {
                 tokio::time::sleep(ASKING).await;
             }
-            _ = self.closes.send(true);
+            _ = closes.send(true);
         };
         tokio::join!(server.stop(true), close);
     }
+}
 
-    /// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A
-    /// port that is only closed would reset the connections that wait to be taken, and the requests on them.
-    #[cfg(target_os = "linux")]
-    fn take_no_more(&self) {
-        use socket2::SockFilter;
-        /// A packet filter that drops the first packet of a connection, which has SYN set. The others of a connection
-        /// that is being opened pass, or its client would send a request to nobody.
-        const NO_SYN: [SockFilter; 4] = [
-            // Load the flags, byte 13 of the TCP header.
-            SockFilter::new(0x30, 0, 0, 13),
-            // If SYN is set, go on, else skip one.
-            SockFilter::new(0x45, 0, 1, 0x02),
-            // Take nothing of the packet.
-            SockFilter::new(0x06, 0, 0, 0),
-            // Take all of it.
-            SockFilter::new(0x06, 0, 0, u32::MAX),
-        ];
-        if let Err(error) = self.port.attach_filter(&NO_SYN) {
-            tracing::warn!(%error, "connections cannot be refused before the port is closed; some may be reset");
-        }
+/// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A port that
+/// is only closed resets the connections that are being opened at that moment, and the requests on them.
+///
+/// Returns false if the kernel does not let this process set a filter, which depends on the machine.
+#[cfg(target_os = "linux")]
+fn takes_no_more(port: &socket2::Socket) -> bool {
+    use socket2::SockFilter;
+    /// A packet filter that drops the first packet of a connection, which has SYN set. The others of a connection that
+    /// is being opened pass, or its client would send a request to nobody.
+    const NO_SYN: [SockFilter; 4] = [
+        // Load the flags, byte 13 of the TCP header.
+        SockFilter::new(0x30, 0, 0, 13),
+        // If SYN is set, go on, else skip one.
+        SockFilter::new(0x45, 0, 1, 0x02),
+        // Take nothing of the packet.
+        SockFilter::new(0x06, 0, 0, 0),
+        // Take all of it.
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+    ];
+    let filtered = port.attach_filter(&NO_SYN);
+    if let Err(error) = &filtered {
+        tracing::debug!(%error, "the port is closed without a filter before it");
     }
+    filtered.is_ok()
+}
 
-    #[cfg(not(target_os = "linux"))]
-    fn take_no_more(&self) {
-        let _ = &self.port;
-    }
+#[cfg(not(target_os = "linux"))]
+fn takes_no_more(_: &socket2::Socket) -> bool {
+    false
 }
