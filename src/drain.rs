@@ -81,8 +81,8 @@ impl Drain {
     }
 }
 
-/// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A port that
-/// is only closed resets the connections that are being opened at that moment, and the requests on them.
+/// Lets the kernel ignore who wants to open a connection, so that the client tries again and is then refused. A port
+/// that is only closed resets the connections that are being opened at that moment, and the requests on them.
 ///
 /// Returns false if the kernel does not let this process set a filter, which depends on the machine.
 #[cfg(target_os = "linux")]

@@ -278,13 +278,13 @@ fn an_upload_in_parts_goes_on_after_an_interruption(world: &World) {
     socket.write_all(&file[100_000..150_000]).unwrap();
     drop(socket);
     // As a client does: ask, go on, and ask again if more of the broken part has come meanwhile.
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let (first, whole) = loop {
         let arrived = offset(&bearer);
         assert!((100_000..=150_000).contains(&arrived), "{arrived}");
         assert_eq!(rows(&server, &who.mine, &who.assignment), 0);
         let last = send(&format!("{arrived}-{}", size - 1), &file[arrived..], &bearer);
-        if last.status != 409 || begun.elapsed().as_secs() > 60 {
+        if last.status != 409 || started.elapsed().as_secs() > 60 {
             break (arrived, last);
         }
     };

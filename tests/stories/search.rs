@@ -290,7 +290,7 @@ fn what_has_a_number_is_found_by_it(world: &World) {
     }
     // A number and words of the text together.
     let number = case["number"].as_str().unwrap();
-    let word: String = case["summary"].as_str().unwrap().chars().take(2).collect();
-    assert_eq!(search(&format!("{number} {word}"))["search"]["totalCount"], 1);
+    let pair: String = case["summary"].as_str().unwrap().chars().take(2).collect();
+    assert_eq!(search(&format!("{number} {pair}"))["search"]["totalCount"], 1);
     assert_eq!(search(&format!("{number} 没有的词"))["search"]["totalCount"], 0);
 }

@@ -57,8 +57,8 @@ fn a_session_reads_what_it_has_written_and_others_what_the_standby_has() {
         {"query": OPEN, "variables": {"input": {"name": "第八轮督察", "level": "PROVINCE", "kind": "ROUTINE"}}},
         {"query": ROUNDS},
     ]);
-    let writer = format!("Bearer {writes}");
-    let together = server.ask(&batch, &[("authorization", &writer), ("accept", "application/json")]);
+    let author = format!("Bearer {writes}");
+    let together = server.ask(&batch, &[("authorization", &author), ("accept", "application/json")]);
     assert!(together.json()[1].to_string().contains("第八轮督察"), "also within a request: {}", together.body);
     for server in [&server, &other] {
         eventually("others read the standby, which has not replayed it", || !shows(server, &reads, "第九轮督察"));
