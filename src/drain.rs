@@ -1,4 +1,4 @@
-//! How a server that is told to stop ends its connections, so that no request fails.
+//! How a server that is told to stop ends its connections, so that few requests fail.
 //!
 //! A balancer sends requests until it notices that the server is not ready, and a connection that the server closes may
 //! carry a request at that moment. So the server first goes on serving ([`Drain::wait`]) and ends each connection with
