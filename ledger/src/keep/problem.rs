@@ -45,7 +45,7 @@ pub struct New {
     pub goal: Option<String>,
     /// The deadline as printed.
     pub deadline: Option<String>,
-    /// The tags of the domains (领域), at most [`MAX_DOMAINS`].
+    /// The tags of the domains (领域), at most 20.
     pub domains: Vec<String>,
     /// The key of the problem of an earlier round at which it looks back (回头看).
     pub looks_back_at: Option<i64>,

@@ -31,7 +31,7 @@ pub struct Record {
     pub topic: Topic,
     /// The words of the report; a rank, a consequence and other topics need them.
     pub label: Option<String>,
-    /// The number, from 0 to [`MAX_AMOUNT`].
+    /// The number, from 0 to 1,000,000,000.
     pub amount: i64,
     /// The local date until which the report counts, not after today.
     pub as_of: NaiveDate,

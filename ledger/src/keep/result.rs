@@ -29,9 +29,9 @@ pub struct Record {
     pub kind: ResultKind,
     /// The name of the institution, or a remark; an institution and other results need one.
     pub title: Option<String>,
-    /// The number of results, from 0 to [`MAX_AMOUNT`].
+    /// The number of results, from 0 to 1,000,000.
     pub amount: i32,
-    /// The total of the fines, in 万元 (10,000 yuan), at most [`MAX_MONEY`]; must be `None` for other kinds.
+    /// The total of the fines, in 万元 (10,000 yuan), at most 100,000,000; must be `None` for other kinds.
     pub money: Option<f64>,
     /// The key of the region of the results; `None` for the round as a whole.
     pub region: Option<i64>,

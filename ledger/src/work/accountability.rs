@@ -27,7 +27,7 @@ pub struct Record {
     pub rank: Rank,
     /// The consequence that they faced.
     pub consequence: Consequence,
-    /// The number of people, from 1 to [`MAX_PEOPLE`].
+    /// The number of people, from 1 to 100,000.
     pub people: i32,
     /// The local date of the decision, not after today.
     pub decided_on: NaiveDate,

@@ -149,7 +149,7 @@ pub struct Notice {
     pub text: String,
     /// The office that receives objections, with its address or telephone number; never a person.
     pub contact: String,
-    /// The length of the notice period in working days after today, within [`NOTICE_DAYS`].
+    /// The length of the notice period in working days after today, from 5 to 10.
     pub working_days: i64,
 }
 

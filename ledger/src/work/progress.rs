@@ -1,6 +1,6 @@
 //! Progress reports (整改进展).
 //!
-//! One transaction, most often a single statement ([`held::add`]), appends the report, updates the assignment and rolls
+//! One transaction, most often a single statement (`held::add`), appends the report, updates the assignment and rolls
 //! the status up to measure and problem. An outdated version is refused, so that no concurrent change is overwritten.
 
 use std::collections::HashSet;

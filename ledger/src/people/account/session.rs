@@ -122,7 +122,7 @@ pub async fn open(db: &Transaction, wanted: NewSession, now: DateTime<Utc>) -> R
 /// Creates a token for an integration, with all rights of the account or only those to read.
 ///
 /// Users create tokens for their own account, administrators for any account; tokens and delegates create none. `days`
-/// is the lifetime, from 1 to [`MAX_TOKEN_DAYS`].
+/// is the lifetime, from 1 to 366 days.
 pub async fn make_token(
     acting: &Acting<'_>,
     account: i64,
@@ -162,7 +162,7 @@ fn check_days(days: i64) -> Result<(), Fault> {
 /// Creates the secret address of the caller's calendar of deadlines (日历订阅), in place of any earlier one.
 ///
 /// It is a token that opens nothing else. Tokens and delegates create none. `days` is the lifetime, from 1 to
-/// [`MAX_TOKEN_DAYS`].
+/// 366 days.
 pub async fn make_calendar(acting: &Acting<'_>, days: i64) -> Result<Opened> {
     let by = &acting.by.principal;
     by.in_person()?;

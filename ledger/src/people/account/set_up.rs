@@ -24,7 +24,7 @@ const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Generates a set-up code, or returns `None` if there is already an account.
 ///
-/// Every start of a server generates a code of its own, and each is valid for [`LIFETIME`] or until the first account
+/// Every start of a server generates a code of its own, and each is valid for 24 hours or until the first account
 /// is created.
 pub async fn create_code(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<Option<String>> {
     let transaction = database::begin(db).await?;
