@@ -49,8 +49,9 @@ impl Drain {
         }
     }
 
-    /// Says that the server is not ready any more, and goes on serving until `again`.
-    pub(crate) async fn wait(&self, connections: &Connections, again: impl Future<Output = ()>) {
+    /// Says that the server is not ready any more, and goes on serving for its time or until `again`, after which
+    /// nothing is waited for any more.
+    pub(crate) async fn wait(&mut self, connections: &Connections, again: impl Future<Output = ()>) {
         self.begun.store(true, Ordering::Relaxed);
         connections.drain();
         let seconds = self.length.as_secs();
@@ -59,7 +60,10 @@ impl Drain {
         }
         tokio::select! {
             () = tokio::time::sleep(self.length) => {}
-            () = again => tracing::info!("told to stop again; stopping at once"),
+            () = again => {
+                tracing::info!("told to stop again; stopping at once");
+                self.length = Duration::ZERO;
+            }
         }
     }
 

@@ -409,7 +409,7 @@ struct Served {
 
 /// Serves until the process is told to stop or the server fails.
 async fn answer(served: Served, stopping: &AtomicBool) -> Result<(), Failure> {
-    let Served { server, connections, drain } = served;
+    let Served { server, connections, mut drain } = served;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let ended = tokio::select! {
