@@ -2,7 +2,7 @@
 //! carries the mutation out and goes back to the page from which the user came, or shows the form again with what is
 //! wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
@@ -401,7 +401,8 @@ pub(crate) async fn carry_out_several(
                 Err(wrongs) => refused.extend(wrongs.into_iter().map(|wrong| wrong.message)),
             }
         }
-        refused.dedup();
+        let mut seen = HashSet::new();
+        refused.retain(|why| seen.insert(why.clone()));
         let mut banner = if chosen.is_empty() {
             Banner::refused(visit.words("请先选中要办理的事项", "Select the items first"))
         } else {
@@ -624,6 +625,11 @@ async fn take_report(visit: &Visit<'_>, id: &str, mut form: Multipart) -> Result
         None => write_report(visit, act, &given, false).await?,
     };
     if let Report::Refused(wrongs) = report {
+        if wrongs.iter().any(|wrong| wrong.is_stale) {
+            // What the user left as it was begins anew, with what the other report says.
+            let began = before(&given);
+            given.retain(|field| !began.contains(field));
+        }
         let refused = refresh(visit, act, &mut given, wrongs).await?;
         let own = context! {
             errors => refused.errors(),

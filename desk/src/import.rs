@@ -201,10 +201,13 @@ fn to_decisions(desk: &State, said: &Banner) -> HttpResponse {
 /// Takes over a mapping file, and returns what the next page says.
 async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<Banner, Untaken> {
     let mut given: Given = Vec::new();
-    let Some((_, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
         return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
     };
     visit.check_form(&given)?;
+    if file.is_empty() {
+        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
+    }
     let bytes = multipart::bytes_of(&mut field, MAX_MAPPING).await?;
     let no_text = || Untaken::Wrong(visit.words("读法文件应是文本文件", "A mapping file is a text file"));
     let text = api::decoded(&bytes).ok_or_else(no_text)?;

@@ -23,7 +23,7 @@ const JOURNEY: &str = "rectify-journey";
 /// For how many minutes a sign-in at a provider may take.
 const JOURNEY_FOR: i64 = 10;
 /// The most bytes of the text of a banner: browsers keep cookies of at most 4,096 bytes.
-const MOST_OF_BANNER: usize = 2700;
+const MAX_BANNER_BYTES: usize = 2700;
 /// For how many seconds a banner waits for its page.
 const BANNER_FOR: i64 = 60;
 /// For how many days a choice of language is kept.
@@ -101,7 +101,7 @@ impl Banner {
         let mut text = String::from(if self.is_error { "!" } else { "." });
         for line in &self.lines {
             let line = line.replace('\n', " ");
-            if text.len() + line.len() > MOST_OF_BANNER {
+            if text.len() + line.len() > MAX_BANNER_BYTES {
                 text.push_str("\n…");
                 break;
             }

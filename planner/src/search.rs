@@ -162,20 +162,25 @@ impl Sql<'_> {
 
     /// Returns a source with each `{found:name:alias}` replaced by the condition that the row, by what the index has
     /// under this name, may contain the text that is searched for, the fact `searched`; each `{first:name:alias}` by
-    /// the same for the first word of it, the fact `search`; and each `{has:expression}` by the condition that the
-    /// expression contains this word.
+    /// the same for the first word of it, the fact `search`; each `{worded:name:alias}` by the same for the first word
+    /// and those that no number has; and each `{has:expression}` by the condition that the expression contains the
+    /// first word.
     pub(crate) fn with_found(&mut self, source: &str) -> String {
         let given = |sql: &Self, name| match sql.given(name) {
             Some(Value::String(Some(text))) => text.clone(),
             _ => String::new(),
         };
         let (text, first) = (given(self, "searched"), given(self, "search"));
+        let normal = fold::normal(&text);
+        let words = normal.split_whitespace().filter(|word| !may_be_of_number(word));
+        let worded = std::iter::once(first.as_str()).chain(words).collect::<Vec<_>>().join(" ");
         let mut may_have = |mark: &str, text: &str| {
             let (name, alias) = mark.split_once(':').unwrap_or((mark, mark));
             self.mark(name, text, &format!("{alias}.id")).unwrap_or_else(|| "TRUE".to_owned())
         };
         let found = replaced(source, "{found:", |mark| may_have(mark, &text));
         let found = replaced(&found, "{first:", |mark| may_have(mark, &first));
+        let found = replaced(&found, "{worded:", |mark| may_have(mark, &worded));
         let mut word = None;
         replaced(&found, "{has:", |expression| {
             let word = word.get_or_insert_with(|| self.word(&first));
@@ -191,6 +196,11 @@ impl Sql<'_> {
         let number = self.search(search)?;
         Some(format!("{MARK}{number}:{key}}}"))
     }
+}
+
+/// Returns whether a word may be a part of a printed number, such as `4-3`, `D3SX2026` or `十九`.
+fn may_be_of_number(word: &str) -> bool {
+    word.chars().all(|letter| letter.is_ascii() || "〇零一二三四五六七八九十百千第号（）、—－".contains(letter))
 }
 
 /// Returns whether a word is one gram.

@@ -15,6 +15,11 @@ pub trait Sight: Send + Sync {
     /// Returns whether the region with this key is the whole nation, as far as that is known.
     fn is_nation(&self, region: &Value) -> bool;
 
+    /// Returns the region by whose rights the caller sees, if that is how they see.
+    fn region(&self) -> Option<Value> {
+        None
+    }
+
     /// Returns whether the list contains every row that the caller may see. The statement then need not check
     /// membership.
     fn implies(&self, member: &Member) -> bool;
@@ -53,10 +58,16 @@ impl Sql<'_> {
         (!condition.is_always()).then(|| condition.to_sql(self, alias))
     }
 
+    /// Returns the region by whose rights the caller sees, if that is how they see.
+    pub fn region(&self) -> Option<Value> {
+        self.sight().region()
+    }
+
     /// Returns a source with each `{sees:table:alias}` replaced by the condition for that row, each `{fact:name}` by
     /// the value of the fact, `{found:name:alias}` by the condition that the row may contain the text of the fact
-    /// `searched`, `{first:name:alias}` by that for the fact `search`, and `{has:expression}` by the condition that the
-    /// expression contains the word of the fact `search`.
+    /// `searched`, `{first:name:alias}` by that for the fact `search`, `{worded:name:alias}` by that for it and the
+    /// words of `searched` that no number has, and `{has:expression}` by the condition that the expression contains the
+    /// word of the fact `search`.
     pub fn source(&mut self, source: &str) -> String {
         let whole = replaced(source, "{sees:", |mark| {
             let (table, alias) = mark.split_once(':').unwrap_or((mark, mark));

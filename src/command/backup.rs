@@ -171,7 +171,7 @@ pub(crate) async fn restore(settings: &Settings, command: &Restore) -> Result<()
     };
     let mut backup = Backup::open(path)?;
     let began = Instant::now();
-    let (db, target) = load(settings, &mut backup).await?;
+    let (db, target, _lock) = load(settings, &mut backup).await?;
     let parked = if command.send_mails { 0 } else { target.park_mails().await? };
     // Before the rows are committed, for they never name what is not there.
     let files = match backup.manifest.files {
@@ -201,12 +201,13 @@ fn from_input() -> Result<tempfile::NamedTempFile, Failure> {
 }
 
 /// Writes the rows of a backup into the empty database of the settings and compares them. Nothing is committed yet.
-async fn load(settings: &Settings, backup: &mut Backup) -> Result<(DatabaseConnection, Target), Failure> {
-    let db = database::open_empty(settings, &backup.manifest.steps).await?;
+/// Returns what keeps servers away, too.
+async fn load(settings: &Settings, backup: &mut Backup) -> Result<(DatabaseConnection, Target, Option<File>), Failure> {
+    let (db, lock) = database::open_empty(settings, &backup.manifest.steps).await?;
     let target = Target::open(&db).await?;
     backup.load(&target).await?;
     target.compare(&backup.manifest.tables).await?;
-    Ok((db, target))
+    Ok((db, target, lock))
 }
 
 async fn verify(settings: &Settings, file: &Path) -> Result<(), Failure> {
@@ -229,7 +230,7 @@ async fn faults(settings: &Settings, backup: &mut Backup) -> Result<Vec<String>,
     let folder = tempfile::tempdir()
         .map_err(|error| Failure::Rejected(format!("临时文件夹无法建立：{error} / no temporary folder")))?;
     let aside = settings.with_database(&format!("sqlite:{}", folder.path().join("aside.db").display()));
-    let (db, target) = load(&aside, backup).await?;
+    let (db, target, _lock) = load(&aside, backup).await?;
     target.finish(&backup.manifest.tables).await?;
     database::migrate(&db).await?;
     say!("已恢复到临时数据库，每张表逐行相符");
@@ -263,7 +264,7 @@ pub(crate) async fn copy(settings: &Settings, command: &Copy) -> Result<(), Fail
     let db = current(settings).await?;
     let there = settings.with_database(&command.to);
     let steps = migration::applied(&db).await?;
-    let target_db = database::open_empty(&there, &steps).await?;
+    let (target_db, _lock) = database::open_empty(&there, &steps).await?;
     let source = Source::open(&db).await?;
     let mut target = Target::open(&target_db).await?;
     let tallies = source

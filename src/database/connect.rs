@@ -90,8 +90,9 @@ pub(super) async fn connect(
         options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
     } else {
         let servers = servers(settings, "database_url", (&url, &others), password.as_ref())?;
+        let servers = servers.into_iter().map(|server| serving::named(server, purpose)).collect();
         let found = Primary::find(servers, (&secret::shown(&url), password.as_ref()), patience).await?;
-        let (server, held) = (serving::named(found.server().clone(), purpose), found.clone());
+        let (server, held) = (found.server().clone(), found.clone());
         // A connection that was idle is tested before use, because none survives a restart of the database; one that
         // was just in use need not be, which saves a round trip.
         options
@@ -174,7 +175,7 @@ pub(super) fn servers(
 }
 
 /// Returns the file of an embedded database. Its name may be percent-encoded.
-pub(super) fn file(url: &str) -> Option<PathBuf> {
+pub(crate) fn file(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
     let file = percent_encoding::percent_decode_str(file.split('?').next().unwrap_or(file));
     Some(PathBuf::from(file.decode_utf8_lossy().into_owned()))

@@ -8,13 +8,14 @@ mod primary;
 mod serving;
 mod standby;
 
+use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::State;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-pub(crate) use self::connect::check;
+pub(crate) use self::connect::{check, file};
 pub(crate) use self::health::Health;
 pub(crate) use self::serving::lock;
 pub(crate) use self::standby::open as open_standbys;
@@ -69,11 +70,16 @@ pub(crate) async fn open_for(settings: &Settings, purpose: Use) -> Result<Opened
 
 /// Opens a database in which there is nothing yet, creates it if it is a file, and gives it the schema that these steps
 /// make. It may have been migrated, but not used.
-pub(crate) async fn open_empty(settings: &Settings, steps: &[String]) -> Result<DatabaseConnection, Failure> {
+///
+/// Returns its connection, and what keeps servers from an SQLite database until it is dropped.
+pub(crate) async fn open_empty(
+    settings: &Settings,
+    steps: &[String],
+) -> Result<(DatabaseConnection, Option<File>), Failure> {
     let url = settings.database()?.url;
     let shown = secret::shown(&url);
     let db = connect::connect(settings, Use::SetUp, Duration::ZERO).await?;
-    serving::refuse_served(settings, &db).await?;
+    let lock = serving::refuse_served(settings, &db).await?;
     let state = migration::state(&db).await?;
     if let State::Newer(unknown) = &state {
         return Err(newer(&url, unknown));
@@ -91,7 +97,7 @@ pub(crate) async fn open_empty(settings: &Settings, steps: &[String]) -> Result<
              The content is of a newer version, whose schema this program ({version}) does not know; use the newer one"
         )));
     }
-    Ok(db)
+    Ok((db, lock))
 }
 
 /// Whether anybody has used a database since it was migrated.

@@ -1,6 +1,6 @@
 //! Who serves a database: only one server may use an SQLite file, and nothing is restored where somebody serves.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ledger::file::storage::{create_private, create_private_folder};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-use super::Use;
+use super::{Use, connect};
 use crate::settings::Settings;
 use crate::{Failure, secret};
 
@@ -23,40 +23,40 @@ const COUNTS: (usize, Duration) = (10, Duration::from_millis(200));
 /// PostgreSQL, which any number of servers may use.
 pub(crate) fn lock(settings: &Settings) -> Result<Option<File>, Failure> {
     let url = settings.database()?.url;
-    let Some((file, name)) = lock_file(&url) else { return Ok(None) };
-    let cannot = |error: std::io::Error| Failure::Rejected(format!("锁文件 {name} 无法创建：{error}"));
-    if let Some(folder) = Path::new(&name).parent() {
+    let Some(file) = connect::file(&url) else { return Ok(None) };
+    let mut name = file.into_os_string();
+    name.push(".lock");
+    let name = Path::new(&name);
+    let cannot = |error: std::io::Error| {
+        Failure::Rejected(format!("锁文件 {} 无法使用：{error} / the lock cannot be used", name.display()))
+    };
+    if let Some(folder) = name.parent() {
         create_private_folder(folder).map_err(cannot)?;
     }
-    let lock = create_private(name.as_ref()).map_err(cannot)?;
+    let lock = create_private(name).map_err(cannot)?;
     match lock.try_lock() {
         Ok(()) => Ok(Some(lock)),
-        Err(_) => Err(Failure::Rejected(format!("已有一个 rectify serve 在使用 {file}，请先停止它"))),
+        Err(TryLockError::WouldBlock) => Err(served(&url)),
+        Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
-}
-
-/// Returns the file of an SQLite database and that of its lock.
-fn lock_file(url: &str) -> Option<(&str, String)> {
-    let file = url.strip_prefix("sqlite:")?;
-    Some((file, format!("{}.lock", file.trim_start_matches("//").split('?').next().unwrap_or(file))))
 }
 
 /// Refuses a database that is served: a server would go on with what it knows of the ledger that was there, such as the
-/// key that signs links in mails.
-pub(super) async fn refuse_served(settings: &Settings, db: &DatabaseConnection) -> Result<(), Failure> {
-    let url = settings.database()?.url;
-    let is_served = match lock_file(&url) {
-        Some((_, name)) => Path::new(&name).exists() && lock(settings).is_err(),
-        None => has_servers(db).await?,
-    };
-    if !is_served {
-        return Ok(());
+/// key that signs links in mails. Returns the lock of an SQLite database, which keeps servers away until it is dropped.
+pub(super) async fn refuse_served(settings: &Settings, db: &DatabaseConnection) -> Result<Option<File>, Failure> {
+    let lock = lock(settings)?;
+    if lock.is_none() && has_servers(db).await? {
+        return Err(served(&settings.database()?.url));
     }
-    let shown = secret::shown(&url);
-    Err(Failure::Rejected(format!(
-        "数据库 {shown} 正在被使用，没有写入任何内容；请先停止 rectify serve\n\
-         The database {shown} is in use, and nothing was written; stop rectify serve first"
-    )))
+    Ok(lock)
+}
+
+fn served(url: &str) -> Failure {
+    let shown = secret::shown(url);
+    Failure::Rejected(format!(
+        "已有一个 rectify serve 在使用数据库 {shown}，没有写入任何内容；请先停止 rectify serve\n\
+         The database {shown} is in use by rectify serve, and nothing was written; stop it first"
+    ))
 }
 
 /// Names a connection to PostgreSQL after what it is for, unless its URL does. Servers are known by it.

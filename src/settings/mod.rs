@@ -492,9 +492,8 @@ impl Settings {
     /// Returns the local files and directories that contain the ledger, its evidence and its mails.
     pub(crate) fn kept_here(&self) -> Result<Vec<PathBuf>, Fault> {
         let mut kept = Vec::new();
-        if let Some(file) = self.database()?.url.strip_prefix("sqlite:") {
-            let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
-            kept.extend(["", "-wal", "-shm"].map(|ending| PathBuf::from(format!("{file}{ending}"))));
+        if let Some(file) = crate::database::file(&self.database()?.url) {
+            kept.extend(["", "-wal", "-shm"].map(|ending| PathBuf::from(format!("{}{ending}", file.display()))));
         }
         for url in [self.evidence_url(), self.mail_url()?.expose_secret().to_owned()] {
             kept.extend(url.strip_prefix("file:").map(|folder| PathBuf::from(folder.trim_start_matches("//"))));

@@ -159,6 +159,7 @@ fn found(server: &Server) -> Vec<Value> {
         "改，",
         "1-1",
         "4-3 水",
+        "水 4-3",
     ];
     words.iter().map(|words| server.data(INDEXED, &json!({ "words": words }))).collect()
 }

@@ -110,10 +110,18 @@ macro_rules! numbered {
     };
 }
 
-/// The condition that an object does not have the first word in its number.
+/// Writes the part of the objects that do not have the first word in their numbers; the others may be there.
 macro_rules! unnumbered {
-    () => {
-        "NOT {has:coalesce(x.number, '')}"
+    ($place:literal, $kind:literal, $table:literal, $id:literal, $text:expr, $only:expr) => {
+        part!(
+            $place,
+            $kind,
+            $table,
+            $id,
+            concat!("coalesce(x.number || ' ', '') || ", $text),
+            concat!("{worded:", $table, ":x}"),
+            concat!($only, "NOT {has:coalesce(x.number, '')}")
+        )
     };
 }
 
@@ -127,7 +135,7 @@ macro_rules! problem_text {
 /// Writes one of the two parts of problems by their text: those with the first word in their titles, or the others.
 macro_rules! problems {
     ($place:literal, $only:literal) => {
-        part!($place, "PROBLEM", "problem", "problem", problem_text!(), concat!($only, " AND ", unnumbered!()))
+        unnumbered!($place, "PROBLEM", "problem", "problem", problem_text!(), concat!($only, " AND "))
     };
 }
 
@@ -174,8 +182,8 @@ macro_rules! with_parts {
             numbered!("1", "MEASURE", "measure", "measure", "x.content"),
             numbered!("2", "INSPECTION_CASE", "inspection_case", "case", "x.summary"),
             problems!("3", "{first:problem_title:x} AND {has:x.title}"),
-            part!("4", "MEASURE", "measure", "measure", "x.content", unnumbered!()),
-            part!("5", "INSPECTION_CASE", "inspection_case", "case", "x.summary", unnumbered!()),
+            unnumbered!("4", "MEASURE", "measure", "measure", "x.content", ""),
+            unnumbered!("5", "INSPECTION_CASE", "inspection_case", "case", "x.summary", ""),
             part!("6", "INSPECTION_ROUND", "inspection_round", "round", "x.name"),
             part!("7", "UNIT", "unit", "unit", "x.name"),
             problems!("8", "NOT {has:x.title}"),

@@ -672,6 +672,10 @@ fn answers_cases(role: Role) -> bool {
 }
 
 impl Sight for Principal {
+    fn region(&self) -> Option<sea_orm::Value> {
+        self.region().map(|own| own.region.into())
+    }
+
     fn rows(&self, table: &str) -> Condition {
         let table = table.trim_matches('"');
         match &self.reach {

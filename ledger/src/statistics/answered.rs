@@ -114,8 +114,9 @@ fn of_measure(sql: &mut Sql<'_>, measure: &str, values: &[Value], judges: Judges
         return whole;
     }
     let own = judges(sql, &State::of("answer").rolled_up(), "max(answer.due_by)", values);
+    let issued = issued(sql, measure, within);
     format!(
-        "(SELECT CASE WHEN count(*) IN (0, {}) THEN {whole} ELSE {own} END FROM assignment answer \
+        "(SELECT CASE WHEN count(*) IN (0, {}) OR {issued} THEN {whole} ELSE {own} END FROM assignment answer \
          WHERE answer.measure_id = {measure}.id{answers})",
         all_of(measure)
     )
@@ -136,7 +137,7 @@ fn of_problem(sql: &mut Sql<'_>, problem: &str, values: &[Value], judges: Judges
     if is_given(within) {
         parts.push(Condition::Member(concern::measures_of(within.clone())).to_sql(sql, "part"));
     }
-    let is_own = format!("count(answer.id) NOT IN (0, {})", all_of("part"));
+    let is_own = format!("count(answer.id) NOT IN (0, {}) AND NOT {}", all_of("part"), issued(sql, "part", within));
     let (answered, part) = (State::of("answer").rolled_up(), State::of("part"));
     let either = |own: &str, whole: &str| format!("CASE WHEN {is_own} THEN {own} ELSE {whole} END");
     let each = State {
@@ -145,15 +146,27 @@ fn of_problem(sql: &mut Sql<'_>, problem: &str, values: &[Value], judges: Judges
         is_completed_by: either(&answered.is_completed_by, &part.is_completed_by),
     };
     let own = judges(sql, &State::of("one").rolled_up(), &due_by, values);
+    let issued = issued(sql, problem, within);
     format!(
-        "(SELECT CASE WHEN count(*) = 0 OR (max(one.is_own) = 0 AND count(*) = \
+        "(SELECT CASE WHEN count(*) = 0 OR {issued} OR (max(one.is_own) = 0 AND count(*) = \
          (SELECT count(*) FROM measure w WHERE w.problem_id = {problem}.id)) THEN {whole} ELSE {own} END FROM \
          (SELECT {}, CASE WHEN {is_own} THEN 1 ELSE 0 END AS is_own FROM measure part \
          LEFT JOIN assignment answer ON answer.measure_id = part.id{answers} WHERE {} \
-         GROUP BY part.id, part.status, part.completed_on, part.is_completed_by) one)",
+         GROUP BY part.id, part.status, part.completed_on, part.is_completed_by, part.region_id) one)",
         each.columns(),
         parts.join(" AND ")
     )
+}
+
+/// Writes the condition that the region that judges the row `item` issued it, or is above the one that did: it judges
+/// the item as a whole.
+fn issued(sql: &mut Sql<'_>, item: &str, within: &Value) -> String {
+    let asked = is_given(within).then(|| within.clone());
+    let regions: Vec<Value> = asked.into_iter().chain(sql.region()).collect();
+    if regions.is_empty() {
+        return "FALSE".to_owned();
+    }
+    Condition::All(regions.into_iter().map(Condition::Within).collect()).to_sql(sql, item)
 }
 
 /// Writes the number of all answers of a measure.

@@ -89,7 +89,7 @@ pub async fn request(acting: &Acting<'_>, on: On, new_due_on: NaiveDate, reason:
 
 /// Says that the deadline of an assignment no longer moves, because its work is done.
 pub(crate) fn done(status: Status) -> (String, &'static str) {
-    if workflow::is_settled(status) || matches!(status, Status::Verified | Status::Publicised) {
+    if workflow::is_done(status, false) {
         let name = workflow::status_name(status);
         return (format!("“{name}”的任务无须延期"), "the work is done: this assignment needs no extension");
     }

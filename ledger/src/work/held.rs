@@ -39,6 +39,8 @@ pub(crate) struct AssignmentAct {
     pub(crate) measure: measure::Model,
     /// The assignment before the act.
     pub(crate) row: assignment::Model,
+    /// The version that the caller saw, if it was given.
+    version: Option<i32>,
     /// The other assignments of the measure.
     others: Vec<assignment::Model>,
     /// The end of the problem's audit chain before the act.
@@ -210,10 +212,12 @@ struct Settled {
 }
 
 impl AssignmentAct {
-    /// Checks that the policy allows the caller to do `act` to this assignment.
+    /// Checks that the policy allows the caller to do `act` to this assignment, and that the caller saw its current
+    /// version.
     pub(crate) fn permit(&self, acting: &Acting<'_>, act: Act) -> Result<()> {
         let whole = Standing::of_measure(self.level, &self.measure);
-        permit(acting, act, Standing { answers: Some(self.row.unit_id), ..whole })
+        permit(acting, act, Standing { answers: Some(self.row.unit_id), ..whole })?;
+        Ok(current(self.version, self.row.version, ("责任分解", "assignment"))?)
     }
 
     /// Returns the status that a step of the workflow leads to, or an error if the step is not open now.
@@ -339,7 +343,6 @@ impl AssignmentAct {
             rows.iter().map(|row| assignment::Model::from_query_result(row, "a_")).collect::<Result<Vec<_>, _>>()?;
         let place = others.iter().position(|answer| Some(answer.id) == on.assignment).ok_or_else(unknown)?;
         let row = others.swap_remove(place);
-        current(on.version, row.version, ("责任分解", "assignment"))?;
         let position: Option<i32> = first.try_get("", "position")?;
         let hash: Option<String> = first.try_get("", "hash")?;
         let act = Self {
@@ -348,6 +351,7 @@ impl AssignmentAct {
             level: first.try_get("", "level")?,
             measure: measure::Model::from_query_result(first, "m_")?,
             row,
+            version: on.version,
             others,
             end: position.zip(hash).unwrap_or_default(),
             writes: Writes::default(),

@@ -2,6 +2,7 @@
 //! word in `JOBS`.
 
 pub(crate) mod deliver_mail;
+/// The example of `docs/adding.md`, compiled so that it stays right.
 #[cfg(test)]
 mod monthly_figures;
 mod propose_cards;
