@@ -18,6 +18,7 @@ mod ownership;
 mod secret;
 mod serve;
 mod settings;
+mod signals;
 mod telemetry;
 mod traces;
 

@@ -31,6 +31,7 @@ use crate::command::jobs_context;
 use crate::database::{self, Health, Use};
 use crate::drain::Drain;
 use crate::settings::{self, Settings};
+use crate::signals::{Stop, ignore_hangups};
 use crate::{Failure, clock, telemetry};
 
 /// The parts of the service that this process runs.
@@ -44,11 +45,13 @@ pub(crate) enum Role {
     Scheduler,
 }
 
-/// How long requests in progress may take after the drain. Together with `drain_seconds` and [`GRACE`] it has to be
-/// less than `stop_grace_period` in `docker-compose.yml`.
+/// How long requests in progress may take after the drain. Together with `drain_seconds`, [`GRACE`] and [`CLOSING`] it
+/// has to be at most `stop_grace_period` in `docker-compose.yml`.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// How long running jobs may take after that.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long the connections to the database may take until they are closed.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How long a client may take to send the head of its first request.
 const HEAD: Duration = Duration::from_secs(5);
 /// Number of connections that may wait to be accepted.
@@ -61,6 +64,9 @@ const TOO_OLD: Duration = Duration::from_mins(3);
 /// Checks everything that can be wrong before the database is touched, migrates it, and serves until the process is
 /// told to stop.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
+    let unheard = |error| Failure::Rejected(format!("无法接收系统信号：{error}"));
+    let mut stop = Stop::listen().map_err(unheard)?;
+    ignore_hangups().map_err(unheard)?;
     settings::check_files(settings, role != Role::Scheduler)?;
     let port = if role == Role::Scheduler { None } else { Some(reserve(settings.listen)?) };
     let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
@@ -70,7 +76,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let db = tokio::select! {
         opened = opening => opened?.db,
         // A migration that is not finished is taken back.
-        () = stopped() => return Ok(()),
+        () = stop.told() => return Ok(()),
     };
     if let Err(error) = ledger::record::database::count_indexes(&db).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
@@ -80,12 +86,11 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let (stopping, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let last_tick = Arc::new(OnceLock::new());
     let health = Health::new(db.clone());
-    let stop = stopping.clone();
+    let stops = stopping.clone();
     let context =
-        Context { stopping: Arc::new(move || stop.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
+        Context { stopping: Arc::new(move || stops.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
     let jobs = Arc::new(context);
     let readiness = probe(health.clone(), last_tick.clone(), draining.clone());
-    ignore_hangups();
     // Before the scheduler: a process that cannot serve must not send mail.
     let server = match port {
         Some(port) => {
@@ -114,7 +119,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let ended = match server {
         None => {
             tracing::info!("the scheduler is running");
-            stopped().await;
+            stop.told().await;
             stopping.store(true, Ordering::Relaxed);
             Ok(())
         }
@@ -125,7 +130,7 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
-            answer(api, &stopping).await
+            answer(api, stop, &stopping).await
         }
     };
     tracing::info!("waiting for requests and jobs in progress");
@@ -135,7 +140,12 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     if let Some(metrics) = metrics {
         metrics.stop(false).await;
     }
-    db.close().await?;
+    // What still holds a connection has been given its time.
+    if let Ok(closed) = tokio::time::timeout(CLOSING, db.close()).await {
+        closed?;
+    } else {
+        tracing::warn!("stopping although a connection to the database is still in use");
+    }
     ended
 }
 
@@ -408,13 +418,13 @@ struct Served {
 }
 
 /// Serves until the process is told to stop or the server fails.
-async fn answer(served: Served, stopping: &AtomicBool) -> Result<(), Failure> {
+async fn answer(served: Served, mut stop: Stop, stopping: &AtomicBool) -> Result<(), Failure> {
     let Served { server, connections, mut drain } = served;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = async { stopped().await; drain.wait(&connections, stopped()).await } => {
+        () = async { stop.told().await; drain.wait(&connections, stop.told()).await } => {
             stopping.store(true, Ordering::Relaxed);
             drain.stop(handle).await;
             serving.await
@@ -499,32 +509,4 @@ fn warn_of_readable(settings: &Settings) -> Result<(), Failure> {
 #[expect(clippy::unnecessary_wraps, reason = "same signature as on Unix")]
 fn warn_of_readable(_: &Settings) -> Result<(), Failure> {
     Ok(())
-}
-
-/// Ignores SIGHUP, which ends a process by default: settings are read at start only. Says so in the log.
-fn ignore_hangups() {
-    #[cfg(unix)]
-    tokio::spawn(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-        while hangup.recv().await.is_some() {
-            tracing::warn!("SIGHUP is ignored: settings are read at start only; restart to apply them");
-        }
-    });
-}
-
-/// Waits until the process is told to stop, by SIGTERM or Ctrl-C.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -13,6 +13,7 @@ use ledger::keep::Patch;
 use ledger::people::account as acts;
 use ledger::people::account::{erase, link, new_password, session as sessions};
 use ledger::record::audit::By;
+use ledger::rule::calendar::{local_day, minute};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{acting, current, date, read, set_up};
@@ -233,7 +234,7 @@ pub(crate) async fn run(settings: &Settings, command: Account) -> Result<(), Fai
             let db = current(settings).await?;
             let units: HashMap<i64, String> =
                 unit::Entity::find().all(&db).await?.into_iter().map(|unit| (unit.id, unit.name)).collect();
-            let today = ledger::rule::calendar::local_day(clock::now(), settings.zone());
+            let today = local_day(clock::now(), settings.zone());
             for row in account::Entity::find().order_by_asc(account::Column::Id).all(&db).await? {
                 let state = match row.valid_until {
                     _ if row.is_disabled => "已停用".to_owned(),
@@ -415,7 +416,7 @@ pub(crate) async fn run_token(settings: &Settings, command: Token) -> Result<(),
             for row in rows {
                 let owner = account::Entity::find_by_id(row.account_id).one(&db).await?;
                 let owner = owner.map(|owner| owner.email).unwrap_or_default();
-                let until = row.expires_at.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M");
+                let until = minute(row.expires_at, settings.zone());
                 say!("{}\t{owner}\t{}\t至 {until}", row.id, row.name);
             }
         }

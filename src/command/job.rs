@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use entity::reminder_rule::ReminderKind;
 use entity::schedule::{self, Misfire};
 use ledger::reminder::{self, Item, Plan, kind_of};
-use ledger::rule::calendar::Month;
+use ledger::rule::calendar::{Month, minute};
 use scheduler::{JOBS, Pattern};
 use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;
@@ -75,7 +75,7 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
         let zone = if row.time_zone == settings.zone().name() { "" } else { "（与设置 time_zone 不同）" };
         say!("  {state} · {} · {}{zone} · {}", row.cron, row.time_zone, on_missed(row.misfire));
         if let Some(since) = row.failing_since {
-            let since = since.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M");
+            let since = minute(since, settings.zone());
             say!("  连续失败 {} 次，始于 {since}；原因见日志和定时任务页", row.failures);
         }
         match Pattern::parse(&row.cron, &row.time_zone, now) {

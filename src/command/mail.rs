@@ -14,6 +14,7 @@ use ledger::keep::suppression;
 use ledger::keep::suppression::Bounced;
 use ledger::record::audit::By;
 use ledger::reminder::{self, Whom};
+use ledger::rule::calendar::{local_day, minute};
 use ledger::rule::wording::one_line;
 use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -143,7 +144,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
                 }
                 (None, name) => Whom::Unit(of_name(&db, &name.unwrap_or_default()).await?),
             };
-            let on = on.unwrap_or_else(|| ledger::rule::calendar::local_day(clock::now(), settings.zone()));
+            let on = on.unwrap_or_else(|| local_day(clock::now(), settings.zone()));
             let context = jobs_context(settings, &db).await?;
             let reasons = scheduler::why_no_mail(&context, &job, on, &whom).await?;
             let Some(reasons) = reasons else {
@@ -165,7 +166,7 @@ pub(crate) async fn run(settings: &Settings, command: Mail) -> Result<(), Failur
             let query = suppressed::Entity::find().order_by_asc(suppressed::Column::Address);
             for row in query.all(&db).await? {
                 let detail = one_line(&row.detail.unwrap_or_default());
-                let at = row.created_at.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M");
+                let at = minute(row.created_at, settings.zone());
                 say!("{}\t{}\t{at}\t{detail}", row.address, row.reason.to_value());
             }
         }

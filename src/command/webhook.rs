@@ -6,6 +6,7 @@ use entity::webhook::{self, WebhookKind};
 use entity::webhook_delivery::{self, Column, DeliveryState};
 use ledger::keep::webhook as keep;
 use ledger::record::audit::By;
+use ledger::rule::calendar::minute;
 use ledger::rule::wording::one_line;
 use ledger::work::event::Event;
 use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -92,7 +93,7 @@ pub(crate) async fn run(settings: &Settings, command: Webhook) -> Result<(), Fai
                 let state = match (row.is_enabled, row.failing_since) {
                     (true, None) => "正常".to_owned(),
                     (true, Some(since)) => {
-                        format!("推送失败，始于 {}", since.with_timezone(&settings.zone()).format("%Y-%m-%d %H:%M"))
+                        format!("推送失败，始于 {}", minute(since, settings.zone()))
                     }
                     (false, _) if row.stopped_at.is_some() => "已自动停用".to_owned(),
                     (false, _) => "已停用".to_owned(),

@@ -2,16 +2,25 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Server, World, eventually, stories};
 
 use super::{ANY, ask};
 
 stories!(
+    a_server_that_has_only_just_started_hears_that_it_shall_stop,
     a_server_that_is_told_to_stop_still_answers_what_arrives,
     no_request_is_lost_at_the_moment_when_a_server_stops,
 );
+
+fn a_server_that_has_only_just_started_hears_that_it_shall_stop(world: &World) {
+    for _ in 0..5 {
+        let mut server = world.serve();
+        server.signal("TERM");
+        assert!(server.ended().success());
+    }
+}
 
 fn a_server_that_is_told_to_stop_still_answers_what_arrives(world: &World) {
     let mut server = world.serve_with(&[("RECTIFY_DRAIN_SECONDS", "300")]);
@@ -53,7 +62,7 @@ fn no_request_is_lost_at_the_moment_when_a_server_stops(world: &World) {
 
 /// Sends requests, each on a connection of its own, until none can be opened. Returns how many were answered.
 fn ask_until_refused(address: SocketAddr) -> usize {
-    let mut answered = 0;
+    let (mut answered, begun) = (0, Instant::now());
     while let Ok(mut connection) = TcpStream::connect_timeout(&address, Duration::from_secs(10)) {
         let mut answer = String::new();
         let asked = connection
@@ -61,6 +70,7 @@ fn ask_until_refused(address: SocketAddr) -> usize {
             .and_then(|()| connection.read_to_string(&mut answer));
         assert!(asked.is_ok() && answer.starts_with("HTTP/1.1 200"), "after {answered}: {asked:?} {answer}");
         answered += 1;
+        assert!(begun.elapsed() < Duration::from_mins(1), "the server does not stop");
     }
     answered
 }

@@ -24,6 +24,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, EntityTrait};
@@ -46,12 +47,14 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 macro_rules! stories {
     ($($story:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $story() { super::$story(&crate::support::World::sqlite()); })+
+            $(#[test] fn $story() {
+                crate::support::within_time(|| super::$story(&crate::support::World::sqlite()));
+            })+
         }
         mod postgres {
             $(#[test] fn $story() {
                 if let Some(world) = crate::support::World::postgres() {
-                    super::$story(&world);
+                    crate::support::within_time(move || super::$story(&world));
                 }
             })+
         }
@@ -423,7 +426,13 @@ impl Server {
 
     /// Waits for the end of the child process.
     pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
-        self.child.as_mut().unwrap().wait().unwrap()
+        let child = self.child.as_mut().unwrap();
+        let mut status = None;
+        eventually("the server does not end", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     /// Returns the peak resident memory of the child process so far, in KiB.
@@ -488,6 +497,22 @@ pub(crate) fn skipped(missing: &str) {
     let story = thread.name().unwrap_or("a story");
     // The test harness hides what `eprintln!` writes in a story that passes.
     writeln!(std::io::stderr(), "skipped {story}: {missing}; `make test` provides it").unwrap();
+}
+
+/// Runs a story, and panics if it has not ended after a quarter of an hour, so that one that waits for ever is named
+/// and the others are told. The longest takes two minutes on two slow processors.
+pub(crate) fn within_time(story: impl FnOnce() + Send + 'static) {
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let name = std::thread::current().name().unwrap_or("story").to_owned();
+    let running = std::thread::Builder::new().name(name).spawn(move || {
+        let _ended = ended;
+        story();
+    });
+    let waited = end.recv_timeout(Duration::from_mins(15));
+    assert_ne!(waited, Err(RecvTimeoutError::Timeout), "the story has not ended after a quarter of an hour");
+    if let Err(panic) = running.unwrap().join() {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 /// Waits for what happens by itself within some seconds, and panics with `what` if it does not.
