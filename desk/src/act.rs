@@ -676,6 +676,13 @@ impl Visit<'_> {
         if self.is_english { en } else { zh }.to_owned()
     }
 
+    /// Returns what a refusal says where the person can do something about it on the same page; none if not, such as
+    /// where the person has to sign in again.
+    pub(crate) fn shown(&self, refusal: &api::Refusal) -> Option<String> {
+        let is_shown = refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED";
+        is_shown.then(|| self.words(&refusal.message.zh, &refusal.message.en))
+    }
+
     fn words_of(&self, zh: &'static str, en: &'static str) -> &'static str {
         if self.is_english { en } else { zh }
     }

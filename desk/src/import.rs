@@ -57,14 +57,10 @@ impl From<Stopped> for Untaken {
 }
 
 async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken> {
-    let mut given: Given = Vec::new();
-    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+    let (given, file) = multipart::only_file(visit, &mut form).await?;
+    let Some((file, mut field)) = file else {
         return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
     };
-    visit.check_form(&given)?;
-    if file.is_empty() {
-        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
-    }
     let value = |name: &str| variables::first(&given, name).map(|text| text.trim().to_owned());
     let wanted = |name: &str| value(name).filter(|text| !text.is_empty());
     let (Some(round), Some(region)) = (wanted("round"), wanted("region")) else {
@@ -81,12 +77,10 @@ async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<String, Untaken>
         as_of: wanted("asOf").and_then(|day| day.parse().ok()),
         creates_units: value("createsUnits").as_deref() == Some("true"),
     };
-    visit.session.keep_import(place, file, &mut field).await.map_err(|refusal| {
-        if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" {
-            Untaken::Wrong(visit.words(&refusal.message.zh, &refusal.message.en))
-        } else {
-            Untaken::Stopped(refusal.into())
-        }
+    let kept = visit.session.keep_import(place, file, &mut field).await;
+    kept.map_err(|refusal| match visit.shown(&refusal) {
+        Some(said) => Untaken::Wrong(said),
+        None => Untaken::Stopped(refusal.into()),
     })
 }
 
@@ -200,14 +194,10 @@ fn to_decisions(desk: &State, said: &Banner) -> HttpResponse {
 
 /// Takes over a mapping file, and returns what the next page says.
 async fn take_mapping(visit: &Visit<'_>, mut form: Multipart) -> Result<Banner, Untaken> {
-    let mut given: Given = Vec::new();
-    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
+    let (given, file) = multipart::only_file(visit, &mut form).await?;
+    let Some((_, mut field)) = file else {
         return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
     };
-    visit.check_form(&given)?;
-    if file.is_empty() {
-        return Err(Untaken::Wrong(visit.words("请选择文件", "Choose a file")));
-    }
     let bytes = multipart::bytes_of(&mut field, MAX_MAPPING).await?;
     let no_text = || Untaken::Wrong(visit.words("读法文件应是文本文件", "A mapping file is a text file"));
     let text = api::decoded(&bytes).ok_or_else(no_text)?;

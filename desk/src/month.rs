@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::multipart;
 use crate::page::{State, Stopped, Visit, back, pairs, see_other, stop};
 use crate::session::Banner;
-use crate::variables::{self, Given};
+use crate::variables;
 
 /// The most faults that the next page names.
 const MAX_NAMED: usize = 5;
@@ -37,21 +37,17 @@ pub(crate) async fn upload(request: HttpRequest, payload: web::Payload, desk: St
 
 /// Submits the reports of the file. Returns what the next page says, and its address.
 async fn take(visit: &Visit<'_>, mut form: Multipart) -> Result<(Banner, String), Stopped> {
-    let mut given: Given = Vec::new();
-    let Some((file, mut field)) = multipart::next_file(&mut form, &mut given).await? else {
-        return Err(Stopped::Foreign);
-    };
-    visit.check_form(&given)?;
+    let (given, file) = multipart::only_file(visit, &mut form).await?;
     let to = back(variables::first(&given, "back"));
-    if file.is_empty() {
+    let Some((file, mut field)) = file else {
         return Ok((Banner::refused(visit.words("请选择文件", "Choose a file")), to));
-    }
+    };
     match visit.session.report_sheet(file, &mut field).await {
         Ok(submitted) => Ok((told(visit, &submitted), to)),
-        Err(refusal) if refusal.status.is_client_error() && refusal.code != "UNAUTHENTICATED" => {
-            Ok((Banner::refused(visit.words(&refusal.message.zh, &refusal.message.en)), to))
-        }
-        Err(refusal) => Err(refusal.into()),
+        Err(refusal) => match visit.shown(&refusal) {
+            Some(said) => Ok((Banner::refused(said), to)),
+            None => Err(refusal.into()),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use actix_multipart::{Field, Multipart};
 use futures_util::StreamExt;
 
-use crate::page::Stopped;
+use crate::page::{Stopped, Visit};
 use crate::variables::Given;
 
 /// The most bytes of the text fields of a form together.
@@ -25,6 +25,18 @@ pub(crate) async fn next_file(form: &mut Multipart, given: &mut Given) -> Result
         given.push((name, String::from_utf8_lossy(&text).into_owned()));
     }
     Ok(None)
+}
+
+/// Reads a form with one file, and checks that a page of this desk has sent it. Returns its text fields, and the file
+/// with its name; no file if none was chosen.
+pub(crate) async fn only_file(
+    visit: &Visit<'_>,
+    form: &mut Multipart,
+) -> Result<(Given, Option<(String, Field)>), Stopped> {
+    let mut given = Given::new();
+    let file = next_file(form, &mut given).await?;
+    visit.check_form(&given)?;
+    Ok((given, file.filter(|(name, _)| !name.is_empty())))
 }
 
 /// Reads a field, which has at most so many bytes.

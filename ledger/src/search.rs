@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use planner::{MOST, Sql, grams};
+use planner::{MAX_KEYS, Sql, grams};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, IsolationLevel, QueryResult, Statement, TransactionOptions,
 };
@@ -126,7 +126,7 @@ async fn counted(db: &Transaction, noun: &str, table: &str, text: &str) -> Resul
         for gram in grams(text) {
             let (size, keys) = counted.entry(gram).or_default();
             *size += 1;
-            if keys.len() <= MOST {
+            if keys.len() <= MAX_KEYS {
                 keys.insert(key);
             }
         }
@@ -312,7 +312,7 @@ async fn add(db: &Transaction, gaining: &[Json]) -> Result<()> {
     let text = format!(
         "INSERT INTO search_gram (noun, gram, size, row_keys) SELECT noun, gram, size, row_keys FROM {rows} found \
          WHERE TRUE ON CONFLICT (noun, gram) DO UPDATE SET size = search_gram.size + excluded.size, \
-         row_keys = CASE WHEN search_gram.row_keys <> '' AND search_gram.size + excluded.size <= {MOST} \
+         row_keys = CASE WHEN search_gram.row_keys <> '' AND search_gram.size + excluded.size <= {MAX_KEYS} \
          THEN search_gram.row_keys || ',' || excluded.row_keys ELSE '' END"
     );
     db.execute_raw(sql.statement(text)).await?;

@@ -33,10 +33,10 @@ pub use run::{Finisher, Freshness, Lane, Reader, Replica, Sent, Trouble, dear_pl
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
-pub use search::{Indexed, MOST, Texts, grams};
+pub use search::{Indexed, MAX_KEYS, Texts, grams};
 pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
-pub use sql::{HELD, Sql, together, together_holding};
+pub use sql::{Sql, if_held, together, together_holding};
 
 /// A message to users, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub trait Finisher: Sync {
 
 /// The most connections that are found lost, one after the other, before a read is given up: those of the pool, too,
 /// which is not asked to test them.
-const MOST_LOST: usize = 32;
+const MAX_LOST: usize = 32;
 /// How long a read waits for a connection. If the database cannot be reached, its caller hears so after this time.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -243,7 +243,7 @@ impl Kept {
         loop {
             match self.attempt(db, asked).await {
                 // The server was restarted, or the network failed. Repeating a read is safe.
-                Err(error) if lost < MOST_LOST && is_lost(&error) => {
+                Err(error) if lost < MAX_LOST && is_lost(&error) => {
                     lost += 1;
                     if let Ok(mut idle) = self.idle.lock() {
                         idle.clear();

@@ -4,8 +4,8 @@
 //! number of the rows whose texts have it, and their keys. `search_pending` has the rows that were written since, each
 //! with the text that the index has of it: they may contain anything. Before a statement that searches is run, one
 //! statement reads both, and the keys that remain are bound to it. They only narrow: the exact condition on the text
-//! stays. Keys of a gram that more than [`MOST`] rows have are not stored, because the page of a list is then soon full
-//! without an index. Their number is: the total of a list that only looks for a pair is read from there.
+//! stays. Keys of a gram that more than [`MAX_KEYS`] rows have are not stored, because the page of a list is then soon
+//! full without an index. Their number is: the total of a list that only looks for a pair is read from there.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,7 +15,7 @@ use crate::fold;
 use crate::sql::{Sql, among, key_list, replaced};
 
 /// The most rows whose keys are stored for a gram, and the most rows that may be waiting to be indexed.
-pub const MOST: usize = 3_000;
+pub const MAX_KEYS: usize = 3_000;
 
 /// What stands in the text of a statement where a search can be narrowed, followed by the number of the search, the
 /// expression of the row's key, and `}`.
@@ -152,7 +152,7 @@ impl Sql<'_> {
                      (SELECT 1 FROM search_pending n WHERE n.noun = p.noun AND n.row_key = p.row_key \
                      AND (n.id < p.id OR n.was IS NULL))) \
                      ELSE (SELECT count(*) FROM {table} x WHERE {has}) END",
-                    most = MOST + 1
+                    most = MAX_KEYS + 1
                 )
             })
             .chain(by_number)
@@ -232,7 +232,7 @@ pub(crate) fn lookup(backend: DbBackend, searches: &[Search]) -> sea_orm::Statem
         let waiting = format!(
             "(SELECT {waiting} FROM \
              (SELECT DISTINCT row_key FROM search_pending WHERE noun = {name} ORDER BY row_key LIMIT {}) p)",
-            MOST + 1
+            MAX_KEYS + 1
         );
         read.push(sql.json(&sql.list(&[sql.json(&stored), sql.json(&waiting)])));
     }
@@ -265,7 +265,7 @@ pub(crate) fn narrow(
 
 /// Returns the keys of the rows that may have all grams of a search; none if they are not known or too many.
 fn candidates(search: &Search, stored: &[(String, Option<String>)], waiting: &[(i64,)]) -> Option<BTreeSet<i64>> {
-    if waiting.len() > MOST {
+    if waiting.len() > MAX_KEYS {
         return None;
     }
     let stored: BTreeMap<&str, Option<&str>> =
@@ -303,6 +303,6 @@ mod tests {
         assert_eq!(found(&stored(Some("1,2,3"), None)), Some(BTreeSet::from([1, 2, 3, 9])));
         assert_eq!(found(&stored(None, None)), None);
         assert_eq!(found(&[]), Some(BTreeSet::from([9])));
-        assert_eq!(candidates(&search, &[], &vec![(1,); MOST + 1]), None);
+        assert_eq!(candidates(&search, &[], &vec![(1,); MAX_KEYS + 1]), None);
     }
 }

@@ -441,11 +441,16 @@ pub fn together(backend: DbBackend, writes: Vec<SubQueryStatement>) -> Vec<State
 }
 
 /// The name of the row that [`together_holding`] locks.
-pub const HELD: &str = "held";
+const HELD: &str = "held";
+
+/// Returns this integer, or null where the row that [`together_holding`] locks is not there.
+pub fn if_held(value: Value) -> Expr {
+    Expr::cust_with_values(format!("(SELECT CAST($1 AS integer) FROM {HELD})"), [value])
+}
 
 /// Builds one statement for PostgreSQL that executes these writes like [`together`], but first locks the row that
-/// `hold` selects; none without writes. If there is no such row, nothing is updated, and what is selected from [`HELD`]
-/// is null: inserted into a column that cannot be null, it makes the statement fail as a whole.
+/// `hold` selects; none without writes. If there is no such row, nothing is updated, and [`if_held`] is null: inserted
+/// into a column that cannot be null, it makes the statement fail as a whole.
 ///
 /// PostgreSQL may execute the parts of a statement in any order, so each update asks for the locked row itself. Nothing
 /// else is locked before it, and whoever else has locked it does not have to wait for this statement.

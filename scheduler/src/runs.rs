@@ -23,7 +23,7 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 /// The pauses, in minutes, after the first failure and the following ones; the last is the longest.
 const PAUSES: [i64; 5] = [1, 5, 15, 30, 60];
 /// The longest message of a failure that is kept, in characters.
-const LONGEST_MESSAGE: usize = 1_000;
+const MAX_MESSAGE: usize = 1_000;
 
 /// The beginning of a run. How long it takes is measured by the monotonic clock, so that it never ends before it began.
 #[derive(Clone, Copy)]
@@ -76,7 +76,7 @@ impl From<ledger::Error> for Failure {
         if let Some(source) = error.source() {
             message = format!("{message}: {source}");
         }
-        Self { kind, message: message.chars().take(LONGEST_MESSAGE).collect() }
+        Self { kind, message: message.chars().take(MAX_MESSAGE).collect() }
     }
 }
 

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long opening a connection that listens may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest time that delivery waits if nothing is announced. The ticks find what is due earlier.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 
 /// Delivers at once, and then whenever mail is queued, until it is told to stop. The job's lock of `beside` is held
 /// during delivery: only one run at a time.
@@ -37,7 +37,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Besid
         tokio::select! {
             () = stop.cancelled() => return,
             () = announced.next() => {}
-            () = tokio::time::sleep(pause.unwrap_or(LONGEST)) => {}
+            () = tokio::time::sleep(pause.unwrap_or(MAX_PAUSE)) => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use super::mapping::{Mapping, Remembered, key_of_column, key_of_text, write_reme
 use super::question::Topic;
 
 /// The most characters of an answer.
-const LONGEST: usize = 2_000;
+const MAX_CHARACTERS: usize = 2_000;
 /// The most decisions of a file.
 const MAX_DECISIONS: usize = 5_000;
 
@@ -32,7 +32,7 @@ pub struct TakenOver {
 /// or as people write it.
 pub async fn change_decision(acting: &Acting<'_>, decision: Option<i64>, version: i32, answer: &str) -> Result<i64> {
     let path = ["input", "answer"];
-    let answer = fault::line(answer, 1..=LONGEST, ("决定", "the answer"), &path)?;
+    let answer = fault::line(answer, 1..=MAX_CHARACTERS, ("决定", "the answer"), &path)?;
     let read = |topic: import_decision::Topic, printed: &str| {
         let mut mapping = Mapping::default();
         mapping.decide(topic.into(), printed, &answer).map_err(|why| at(why, &path))?;

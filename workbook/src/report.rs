@@ -15,7 +15,7 @@ use ledger::{Error, Result};
 /// The width of the text of a page, in twentieths of a point: A4 without the margins of official documents.
 const TEXT_WIDTH: usize = 8_845;
 /// The least and the most room of a column, in halves of a Chinese character.
-const LEAST_ROOM: usize = 6;
+const MIN_ROOM: usize = 6;
 const MAX_ROOM: usize = 30;
 
 /// A report.
@@ -131,7 +131,7 @@ impl Section {
     fn widths(&self) -> Vec<usize> {
         let longest = |(place, column): (usize, &String)| {
             let texts = self.rows.iter().filter_map(|row| row.get(place)).map(|cell| room(&written(cell)));
-            texts.max().unwrap_or_default().max(room(column) / 2).clamp(LEAST_ROOM, MAX_ROOM)
+            texts.max().unwrap_or_default().max(room(column) / 2).clamp(MIN_ROOM, MAX_ROOM)
         };
         let rooms: Vec<usize> = self.columns.iter().enumerate().map(longest).collect();
         let all = rooms.iter().sum::<usize>().max(1);

@@ -9,7 +9,7 @@ use ledger::{Error, Result};
 /// The width of a column, in characters.
 const WIDTH: f64 = 18.0;
 /// The most characters of a cell in a workbook.
-const LONGEST: usize = 32_767;
+const MAX_CHARACTERS: usize = 32_767;
 
 /// A cell of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,7 @@ impl Table {
             Cell::Blank => {}
             Cell::Text(text) => {
                 let format = if is_like_formula(text) { &formats.literal } else { &formats.text };
-                let text: String = text.chars().take(LONGEST).collect();
+                let text: String = text.chars().take(MAX_CHARACTERS).collect();
                 sheet.write_string_with_format(row, place, text, format)?;
             }
             Cell::Number(number) => drop(sheet.write_number_with_format(row, place, *number, &formats.text)?),

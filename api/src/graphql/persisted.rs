@@ -13,7 +13,7 @@ use crate::graphql::params::Params;
 /// The most documents that are remembered by hash.
 const REMEMBERED: usize = 1_000;
 /// The most bytes of a document that is remembered. Longer ones are executed, but not remembered.
-const LONGEST: usize = 32 << 10;
+const MAX_TEXT_BYTES: usize = 32 << 10;
 
 /// The persisted documents, by the SHA-256 of their text, in lower-case hexadecimal.
 pub(crate) struct Persisted {
@@ -60,7 +60,7 @@ impl Persisted {
                 "sha256Hash is not the hash of the document",
             )),
             Some(text) => {
-                if text.len() <= LONGEST {
+                if text.len() <= MAX_TEXT_BYTES {
                     self.remembered.insert(hash.to_owned(), text.as_str().into());
                 }
                 Ok(())

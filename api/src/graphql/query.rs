@@ -33,7 +33,7 @@ use crate::noun::import_decision::ImportDecision;
 use crate::noun::mail::{Mail, MailOutage};
 use crate::noun::measure::Measure;
 use crate::noun::milestone::Milestone;
-use crate::noun::monthly_account::{self, MonthlyAccount};
+use crate::noun::monthly_account::MonthlyAccount;
 use crate::noun::problem::Problem;
 use crate::noun::progress_report::ProgressReport;
 use crate::noun::public_notice::{self, PublicNotice};
@@ -549,7 +549,9 @@ pub(crate) fn plan(root: &Selected<'_>, request: &Request) -> Result<Plan, Error
     let found = match &field.read {
         Read::OfMonth(table, arguments) => {
             let month = match root.argument("month") {
-                Some(Value::String(text)) => monthly_account::month(&text, request.today())?,
+                Some(Value::String(text)) => {
+                    Month::begun(&text, request.today()).map_err(|fault| coded(Code::BadUserInput, fault.message))?
+                }
                 _ => Month::of(request.today()),
             };
             let statement = read::statement_of(month, Root::Many(table(), *arguments), root, request);

@@ -28,7 +28,7 @@ use crate::http::files::{Files, answer, refuse, slot, too_large};
 use crate::http::places::{Full, Holder, Place};
 use crate::http::state::AppState;
 use crate::http::transfer::Transfer;
-use crate::http::upload::created;
+use crate::http::upload::{created, keep};
 use crate::noun::assignment::Assignment;
 use crate::part::payload::key_of;
 
@@ -201,9 +201,7 @@ async fn take(
     let so_far = match received {
         Ok(()) if start + length == range.size => {
             let arrived = partial.arriving.finish().await?;
-            let acting = files.acting(&by);
-            let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
-            let kept = state.gate.writing(&caller.admitted, keeping).await?;
+            let kept = keep(state, caller, assignment, arrived).await?;
             let answer = created(&kept);
             let touched = (files.services.clock)();
             held.leave(Upload::Complete(Complete { file, kept, touched }));

@@ -1,6 +1,6 @@
 //! Time limits on the transfer of a file in either direction: `PATIENCE` for the next bytes, a minimum average rate,
-//! and `LONGEST` for the whole file. The rate counts only the time spent waiting for the client, not for a disk or a
-//! remote storage.
+//! and `MAX_TRANSFER` for the whole file. The rate counts only the time spent waiting for the client, not for a disk or
+//! a remote storage.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::error::{Code, Unserved};
 /// How long the server waits for the client to send or read the next bytes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the transfer of a whole file may take.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_TRANSFER: Duration = Duration::from_hours(1);
 /// How long the server may wait for the client in total before the minimum rate applies.
 const GRACE: Duration = Duration::from_secs(30);
 /// The minimum rate: bytes in a second of waiting for the client.
@@ -55,7 +55,7 @@ impl Transfer {
     }
 
     fn is_too_slow(&self) -> bool {
-        is_too_slow(self.bytes, self.waited) || self.begun.elapsed() > LONGEST
+        is_too_slow(self.bytes, self.waited) || self.begun.elapsed() > MAX_TRANSFER
     }
 }
 

@@ -94,9 +94,7 @@ async fn take(
         evidence::may_add(&files.acting(&by), assignment).await?;
         let _slot = slot(&files.uploads, caller)?;
         let arrived = receive(request, &mut body, files, wish.name.as_deref()).await?;
-        let acting = files.acting(&by);
-        let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
-        Ok(state.gate.writing(&caller.admitted, keeping).await?)
+        keep(state, caller, assignment, arrived).await
     }
     .await;
     if taken.is_err() {
@@ -120,10 +118,21 @@ pub(crate) async fn keep_field(
     let _slot = slot(&files.uploads, caller)?;
     let name = evidence::plain_name(name);
     let arrived = store(files.services.storage.receive(&name, files.most), field).await?;
+    let (id, _) = keep(state, caller, assignment, arrived).await?;
+    Ok(id)
+}
+
+/// Keeps a file that has arrived whole as evidence of an assignment. Returns its key and what is stored.
+pub(crate) async fn keep(
+    state: &AppState,
+    caller: &Caller,
+    assignment: Option<i64>,
+    arrived: Arrived,
+) -> Result<(i64, Stored), Unserved> {
+    let (files, by) = (&state.files, caller.by());
     let acting = files.acting(&by);
     let keeping = evidence::keep(&acting, assignment, &files.services.storage, arrived);
-    let (id, _) = state.gate.writing(&caller.admitted, keeping).await?;
-    Ok(id)
+    Ok(state.gate.writing(&caller.admitted, keeping).await?)
 }
 
 /// Receives the file: the part `file` of a form, or the body itself with the name from the query parameter.

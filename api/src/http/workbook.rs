@@ -243,16 +243,8 @@ pub(crate) async fn give_form(
     let acting = state.files.acting(&by);
     let month = match month {
         None => Month::of(acting.today()),
-        Some(text) => Month::parse(text).ok_or_else(|| {
-            Unserved::malformed(
-                "月份（month）应为年月，如 2023-04",
-                "the month (`month`) must be a year and month, such as 2023-04",
-            )
-        })?,
+        Some(text) => Month::begun(text, acting.today()).map_err(ledger::Error::from)?,
     };
-    if month.first_day() > acting.today() {
-        return Err(Unserved::malformed("month 还没有开始", "`month` has not begun"));
-    }
     let named = unit.map(|id| key_of::<Unit>(&id.into()));
     let units = match &named {
         Some(key) => key.as_slice(),

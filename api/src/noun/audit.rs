@@ -4,6 +4,7 @@
 use async_graphql::{ID, SimpleObject};
 use chrono::DateTime;
 use ledger::record::audit::words;
+use ledger::rule::calendar::minute;
 use planner::{Condition, Dimension, Finish, Kind, Noun, SortKey, SortType, noun};
 use serde_json::{Value as Json, json};
 
@@ -48,7 +49,7 @@ pub(crate) fn changes(request: &Request, finish: &Finish, entry: &Json) -> Json 
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     // Moments are shown as local time; all else is shown as it is.
     let local = |value: &str| match DateTime::parse_from_rfc3339(value) {
-        Ok(at) => at.with_timezone(&request.zone).format("%Y-%m-%d %H:%M").to_string(),
+        Ok(at) => minute(at.to_utc(), request.zone),
         Err(_) => value.to_owned(),
     };
     let one = |change: &words::ChangedField| {

@@ -4,7 +4,8 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::backup;
 use ledger::people::policy::Act;
-use planner::{Bilingual, MOST};
+use ledger::rule::calendar::minute;
+use planner::{Bilingual, MAX_KEYS};
 
 use crate::context::Request;
 use crate::error::masked;
@@ -298,7 +299,7 @@ impl Found<'_> {
 
     /// Returns a moment as local time, in words.
     fn local(&self, at: DateTime<Utc>) -> String {
-        at.with_timezone(&self.request.zone).format("%Y-%m-%d %H:%M").to_string()
+        minute(at, self.request.zone)
     }
 
     fn is_older(&self, at: DateTime<Utc>, than: TimeDelta) -> bool {
@@ -421,7 +422,7 @@ impl Found<'_> {
             }
         }
         let unindexed = self.examined.unindexed;
-        if unindexed > MOST as u64 {
+        if unindexed > MAX_KEYS as u64 {
             self.add(
                 HealthFindingCode::SearchIndexBehind,
                 &Bilingual::new(

@@ -1,11 +1,8 @@
 //! Monthly accounts (月账): how many of the reports of a month each unit has given.
 
-use async_graphql::{Enum, Error};
-use chrono::NaiveDate;
-use ledger::rule::calendar::Month;
-use planner::{Bilingual, Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
+use async_graphql::Enum;
+use planner::{Connection, Dimension, Figure, FigureKind, Kind, Link, Noun, SortKey, SortType, noun};
 
-use crate::error::{Code, coded};
 use crate::noun::assignment::Assignment;
 use crate::noun::region::{Region, SubtreeFilter};
 use crate::noun::unit::{Unit, UnitFilter};
@@ -25,7 +22,7 @@ pub(crate) enum MonthlyAccountState {
     Missing,
 }
 
-const MOST_MISSING: SortKey = SortKey::expression("{t}.missing", SortType::Integer);
+const MISSING: SortKey = SortKey::expression("{t}.missing", SortType::Integer);
 const UNIT: SortKey = SortKey::column("{t}.id", "id", SortType::Integer);
 
 const GROUPS: &[Dimension] = &[
@@ -49,7 +46,7 @@ noun! {
     /// and how many have it. What was completed before the month, was closed by its end, was assigned after it, waits
     /// for an office or is not applicable owes none.
     pub(crate) MonthlyAccount from (ledger::monthly_account::OWED) {
-        order: &[MOST_MISSING.reversed(), UNIT],
+        order: &[MISSING.reversed(), UNIT],
         total: None,
         filter: MonthlyAccountFilter,
         by: MonthlyAccountOrder,
@@ -80,7 +77,7 @@ noun! {
 
 order! { MonthlyAccountOrder by MonthlyAccountOrderField {
     /// 未交项数 · Number of assignments whose report is missing.
-    Missing = MOST_MISSING,
+    Missing = MISSING,
 } }
 
 filter! {
@@ -93,19 +90,4 @@ filter! {
         /// The unit belongs to this region or to one below it.
         region: SubtreeFilter = |region| region.below(),
     }
-}
-
-/// Reads a month such as `2023-04`, which has to have begun.
-pub(crate) fn month(text: &str, today: NaiveDate) -> Result<Month, Error> {
-    let refused = |zh, en| coded(Code::BadUserInput, Bilingual::new(zh, en));
-    let month = Month::parse(text).ok_or_else(|| {
-        refused("月份（month）应为年月，如 2023-04", "the month (`month`) must be a year and month, such as 2023-04")
-    })?;
-    if month.first_day() > today {
-        return Err(refused(
-            "月份（month）还没有开始，应为本月或更早的月份",
-            "the month (`month`) has not begun: ask for this month or an earlier one",
-        ));
-    }
-    Ok(month)
 }

@@ -19,7 +19,7 @@ const PREFIX: &str = "import_";
 /// The most answers of one mutation.
 const MAX_ANSWERS: usize = 500;
 /// The most characters of an answer.
-const LONGEST: usize = 2_000;
+const MAX_CHARACTERS: usize = 2_000;
 
 /// How far a pending import has come.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -423,9 +423,11 @@ fn decisions(answers: Vec<ImportAnswerInput>) -> ledger::Result<Vec<Decision>> {
         return Err(ledger::fault::Fault::invalid(zh, en, &path).into());
     }
     let one = |given: ImportAnswerInput| {
-        if given.printed.chars().count() > LONGEST || given.answer.chars().count() > LONGEST {
-            let (zh, en) =
-                (format!("回答不能超过 {LONGEST} 字"), format!("an answer has at most {LONGEST} characters"));
+        if given.printed.chars().count() > MAX_CHARACTERS || given.answer.chars().count() > MAX_CHARACTERS {
+            let (zh, en) = (
+                format!("回答不能超过 {MAX_CHARACTERS} 字"),
+                format!("an answer has at most {MAX_CHARACTERS} characters"),
+            );
             return Err(ledger::fault::Fault::invalid(zh, en, &path).into());
         }
         Ok(Decision { topic: given.topic, printed: given.printed, answer: given.answer })

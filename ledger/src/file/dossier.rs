@@ -35,6 +35,7 @@ use crate::people::policy::{self, Principal};
 use crate::record::audit;
 use crate::record::database;
 use crate::record::database::Transaction;
+use crate::rule::calendar::minute;
 use crate::rule::workflow;
 
 const PAGE: &str = "index.html";
@@ -92,7 +93,7 @@ pub async fn read(
         templates.get_template(PAGE)?.render(minijinja::value::Serde(&about))
     };
     let page = written().map_err(|error| unwritten(&error))?;
-    let readme = include_str!("../../templates/dossier.txt").replace("{moment}", &reader.moment(now));
+    let readme = include_str!("../../templates/dossier.txt").replace("{moment}", &minute(now, reader.zone));
     Ok(Some(Dossier { file_name, page, audit, readme, files }))
 }
 
@@ -149,13 +150,8 @@ impl Reader<'_> {
         Ok(self.among::<E>(table, HashSet::from([key])).await?.pop())
     }
 
-    /// Formats a moment in local time, such as `2023-06-30 09:15`.
-    fn moment(&self, at: DateTime<Utc>) -> String {
-        at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
-    }
-
     fn maybe(&self, at: Option<DateTime<Utc>>) -> Option<String> {
-        at.map(|at| self.moment(at))
+        at.map(|at| minute(at, self.zone))
     }
 
     /// Returns the entries of the measure in the chain of its problem and of the problems merged into that, each part
@@ -222,7 +218,7 @@ impl Reader<'_> {
         let number = |id: i64| numbers.get(&id).copied();
         let about = json!({
             "id": format!("measure_{}", measure.id),
-            "made": self.moment(now),
+            "made": minute(now, self.zone),
             "round": round.map(|round| json!({ "name": round.name, "entered": round.entered_on,
                 "feedback": round.feedback_on })),
             "problem": { "number": problem.number, "title": problem.title, "description": problem.description,
@@ -238,16 +234,16 @@ impl Reader<'_> {
                 .collect::<Vec<_>>(),
             "changes": changes.iter().map(|row| json!({ "state": change_name(row.state), "old": row.old_raw,
                 "new": row.new_raw, "new_due_on": row.new_due_on, "reason": row.reason,
-                "requested": [self.moment(row.requested_at), who(row.requester_id)],
-                "endorsed": row.endorsed_at.map(|at| json!([self.moment(at), who(row.endorser_id)])),
-                "decided": row.decided_at.map(|at| json!([self.moment(at), who(row.decider_id)])),
+                "requested": [minute(row.requested_at, self.zone), who(row.requester_id)],
+                "endorsed": row.endorsed_at.map(|at| json!([minute(at, self.zone), who(row.endorser_id)])),
+                "decided": row.decided_at.map(|at| json!([minute(at, self.zone), who(row.decider_id)])),
                 "decision": row.decision })).collect::<Vec<_>>(),
             "assignments": assignments.iter().zip(1..).map(|(row, number)| json!({ "number": number,
                 "unit": unit(Some(row.unit_id)), "status": workflow::status_name(row.status), "due_on": row.due_on,
                 "completed_on": row.completed_on, "accepted": self.maybe(row.accepted_at),
                 "declined": self.maybe(row.declined_at), "decline_reason": row.decline_reason })).collect::<Vec<_>>(),
             "reports": reports.iter().map(|row| json!({ "assignment": number(row.assignment_id), "period": row.period,
-                "text": row.text, "stated": row.stated, "at": self.moment(row.submitted_at),
+                "text": row.text, "stated": row.stated, "at": minute(row.submitted_at, self.zone),
                 "by": who(row.author_id) })).collect::<Vec<_>>(),
             "checks": checks.iter().map(|row| json!({ "assignment": number(row.assignment_id),
                 "kind": check_name(row.kind), "period": row.period, "due_on": row.due_on,
@@ -255,14 +251,14 @@ impl Reader<'_> {
                 "on": row.checked_on, "by": unit(row.checker_id) })).collect::<Vec<_>>(),
             "cycles": cycles.iter().map(|row| json!({ "assignment": number(row.assignment_id), "cycle": row.cycle,
                 "state": close_out_name(row.state), "application": row.application,
-                "applied": [self.moment(row.applied_at), who(row.applicant_id)], "opinion": row.opinion,
-                "verified": row.verified_at.map(|at| json!([self.moment(at), who(row.verifier_id)])),
+                "applied": [minute(row.applied_at, self.zone), who(row.applicant_id)], "opinion": row.opinion,
+                "verified": row.verified_at.map(|at| json!([minute(at, self.zone), who(row.verifier_id)])),
                 "notice": row.notice, "contact": row.contact, "notice_from": row.notice_from,
                 "notice_until": row.notice_until, "publisher": who(row.publisher_id), "decision": row.decision,
                 "closed_on": row.closed_on, "closer": who(row.closer_id), "relapse": row.relapse,
                 "reopened": self.maybe(row.reopened_at), "disclosed": self.maybe(row.disclosed_at),
                 "objections": objections.iter().filter(|one| one.close_out_id == row.id).map(|one| json!({
-                    "text": one.text, "at": self.moment(one.raised_at), "by": who(one.recorder_id),
+                    "text": one.text, "at": minute(one.raised_at, self.zone), "by": who(one.recorder_id),
                     "received": one.received_on,
                     "upheld": one.is_upheld, "answer": one.answer, "decided": self.maybe(one.decided_at),
                     "decider": who(one.decider_id) })).collect::<Vec<_>>() })).collect::<Vec<_>>(),
@@ -270,14 +266,14 @@ impl Reader<'_> {
                 "state": supervision_state_name(row.state), "assignment": row.assignment_id.and_then(number),
                 "recipient": unit(row.recipient_id), "reason": row.reason, "answer_by": row.answer_by,
                 "document_number": row.document_number, "meeting": self.maybe(row.meeting_at), "place": row.place,
-                "issued": [self.moment(row.issued_at), who(row.issuer_id)],
-                "lifted": row.lifted_at.map(|at| json!([self.moment(at), who(row.lifter_id)])),
+                "issued": [minute(row.issued_at, self.zone), who(row.issuer_id)],
+                "lifted": row.lifted_at.map(|at| json!([minute(at, self.zone), who(row.lifter_id)])),
                 "lift_reason": row.lift_reason })).collect::<Vec<_>>(),
-            "comments": comments.iter().map(|row| json!({ "text": row.text, "at": self.moment(row.written_at),
+            "comments": comments.iter().map(|row| json!({ "text": row.text, "at": minute(row.written_at, self.zone),
                 "by": who(row.author_id) })).collect::<Vec<_>>(),
             "files": files.iter().map(|row| json!({ "assignment": number(row.assignment_id), "name": row.name,
                 "path": path_of(row), "size": row.size, "media_type": row.media_type, "sha256": row.sha256,
-                "at": self.moment(row.uploaded_at), "by": who(row.uploader_id) })).collect::<Vec<_>>(),
+                "at": minute(row.uploaded_at, self.zone), "by": who(row.uploader_id) })).collect::<Vec<_>>(),
         });
         Ok(Some((about, files)))
     }

@@ -253,7 +253,7 @@ pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
         UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND plan_due_on IS NULL ORDER BY 1";
     const MOVED: &[&str] = &[
-        "UPDATE problem SET issued_on = $2, \
+        "UPDATE problem SET issued_on = $2, version = version + 1, \
             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1",
         "UPDATE measure SET issued_on = $2, \
             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END, \

@@ -22,12 +22,12 @@ pub use planner::{Trouble, trouble};
 use crate::record::queue::Queue;
 
 /// The most values of one statement that inserts: SQLite takes 32,766, PostgreSQL 65,535.
-const MOST_VALUES: usize = 32_000;
+const MAX_VALUES: usize = 32_000;
 /// The most rows of one INSERT. More would make it no faster, and a prepared statement keeps memory for each.
-const MOST_TOGETHER: usize = 500;
+const MAX_TOGETHER: usize = 500;
 
 /// The most connections that are found lost, one after the other, when a transaction begins.
-const MOST_LOST: usize = 32;
+const MAX_LOST: usize = 32;
 
 /// Counts how the values of indexes are spread, by which SQLite chooses between them. PostgreSQL counts on its own.
 ///
@@ -79,7 +79,7 @@ pub(crate) async fn begin_with(db: &DatabaseConnection, options: TransactionOpti
         let mut lost = 0;
         loop {
             match db.begin_with_options(options).await {
-                Err(error) if lost < MOST_LOST && is_lost(&error) => lost += 1,
+                Err(error) if lost < MAX_LOST && is_lost(&error) => lost += 1,
                 begun => return begun,
             }
         }
@@ -120,7 +120,7 @@ where
 {
     let rows: Vec<A> = rows.into_iter().collect();
     let columns = <A::Entity as EntityTrait>::Column::iter().count();
-    let most = MOST_TOGETHER.min(MOST_VALUES / columns);
+    let most = MAX_TOGETHER.min(MAX_VALUES / columns);
     let mut rows = rows.into_iter();
     loop {
         let batch: Vec<A> = rows.by_ref().take(most).collect();

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::record::database;
-use crate::record::queue::{LONGEST_PAUSE, MAX_ATTEMPTS, pause};
+use crate::record::queue::{MAX_ATTEMPTS, MAX_PAUSE, pause};
 
 /// How far the clocks of two processes may differ.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
@@ -111,7 +111,7 @@ pub async fn renew(db: &DatabaseConnection, lease: &str, mails: Vec<i64>, now: D
 /// due now.
 pub async fn take_back(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64> {
     let mut sql = Sql::new(db.get_database_backend(), &[]);
-    let (soon, late) = (sql.bind(now + SKEW), sql.bind(now + SKEW + LONGEST_PAUSE * 5 / 4));
+    let (soon, late) = (sql.bind(now + SKEW), sql.bind(now + SKEW + MAX_PAUSE * 5 / 4));
     let now = sql.bind(now);
     let text = format!(
         "UPDATE mail SET next_attempt_at = {now} WHERE {WAITING} AND priority IN (0, 1) \

@@ -13,7 +13,7 @@ use crate::Result;
 /// The key of the only row.
 const KEY: i64 = 1;
 /// The longest pause between two probes.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
+const MAX_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// Returns the outage, if there is one.
 pub async fn current<C: ConnectionTrait>(db: &C) -> Result<Option<Model>> {
@@ -47,7 +47,7 @@ pub async fn take_probe<C: ConnectionTrait>(db: &C, outage: &Model, now: DateTim
         .set(ActiveModel { probes: Set(probes), probe_at: Set(now + pause(probes)), ..Default::default() })
         .filter(Column::Probes.eq(outage.probes))
         // A time that no clock can have set rightly does not count.
-        .filter(Condition::any().add(Column::ProbeAt.lte(now)).add(Column::ProbeAt.gt(now + LONGEST_PAUSE)))
+        .filter(Condition::any().add(Column::ProbeAt.lte(now)).add(Column::ProbeAt.gt(now + MAX_PAUSE)))
         .exec(db)
         .await?;
     Ok(taken.rows_affected == 1)
@@ -60,7 +60,7 @@ pub async fn end<C: ConnectionTrait>(db: &C) -> Result<bool> {
 
 /// Returns the pause before the next probe: ten seconds, then twice as long each time.
 pub(crate) fn pause(probes: i32) -> TimeDelta {
-    TimeDelta::seconds(10 * 2_i64.pow(probes.clamp(0, 10).unsigned_abs())).min(LONGEST_PAUSE)
+    TimeDelta::seconds(10 * 2_i64.pow(probes.clamp(0, 10).unsigned_abs())).min(MAX_PAUSE)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 /// The number of attempts after which an item is parked as failed.
 pub const MAX_ATTEMPTS: i32 = 12;
 /// The longest pause between two attempts, without what is added to it.
-pub(crate) const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
+pub(crate) const MAX_PAUSE: TimeDelta = TimeDelta::hours(6);
 
 /// A queue whose workers are woken as soon as a transaction that queued something is committed.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Queue {
 /// Returns the pause before the next attempt: one minute, then twice as long each time, at most six hours. Adds up to a
 /// quarter of it, depending on the item's key, so that items that failed together are not all retried together.
 pub(crate) fn pause(attempts: i32, key: i64) -> TimeDelta {
-    let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(LONGEST_PAUSE.num_minutes());
+    let minutes = 2_i64.saturating_pow(attempts.clamp(1, 10).unsigned_abs() - 1).min(MAX_PAUSE.num_minutes());
     let jitter = key.rem_euclid(16) * minutes * 60 / 64;
     TimeDelta::seconds(minutes * 60 + jitter)
 }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::record::database::{self, Transaction};
-use crate::record::queue::{LONGEST_PAUSE, MAX_ATTEMPTS, Queue, pause};
+use crate::record::queue::{MAX_ATTEMPTS, MAX_PAUSE, Queue, pause};
 use crate::record::{outage, outbox};
 use crate::rule::calendar;
 
@@ -31,7 +31,7 @@ const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// How long a receiver may fail before it is disabled.
 pub const PATIENCE: TimeDelta = TimeDelta::days(3);
 /// The most messages that a robot of a group takes within [`WINDOW`], as WeCom and DingTalk document.
-const MOST_OF_ROBOT: usize = 20;
+const MAX_OF_ROBOT: usize = 20;
 /// The period in which the messages to a robot are counted: a minute, and a second for clocks that differ.
 const WINDOW: TimeDelta = TimeDelta::seconds(61);
 /// How far the clocks of two processes may differ.
@@ -128,7 +128,7 @@ pub async fn waiting<C: ConnectionTrait>(db: &C) -> Result<Vec<Waiting>> {
 pub async fn take_back(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64> {
     let mut sql = Sql::new(db.get_database_backend(), &[]);
     let (soon, leased) = (sql.bind(now + SKEW), sql.bind(now + SKEW + LEASE));
-    let (late, due) = (sql.bind(now + SKEW + LONGEST_PAUSE * 5 / 4), sql.bind(now));
+    let (late, due) = (sql.bind(now + SKEW + MAX_PAUSE * 5 / 4), sql.bind(now));
     let text = format!(
         "UPDATE webhook_delivery SET next_attempt_at = {due} WHERE {WAITING} AND next_attempt_at > {soon} \
          AND (next_attempt_at > {late} OR (state = 'QUEUED' AND attempts = 0) \
@@ -238,11 +238,11 @@ async fn full_until(db: &Transaction, receiver: &webhook::Model, now: DateTime<U
         // What a clock that was ahead has left says nothing about this minute.
         .filter(Column::AttemptedAt.lte(now + SKEW))
         .order_by_desc(Column::AttemptedAt)
-        .limit(MOST_OF_ROBOT as u64)
+        .limit(MAX_OF_ROBOT as u64)
         .into_tuple()
         .all(db)
         .await?;
-    Ok(tried.last().filter(|_| tried.len() == MOST_OF_ROBOT).map(|first| *first + WINDOW))
+    Ok(tried.last().filter(|_| tried.len() == MAX_OF_ROBOT).map(|first| *first + WINDOW))
 }
 
 /// The answer of a receiver, or what was wrong with the connection.

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use crate::fault::Fault;
+
 /// The years in which the dates of a ledger may lie: those of inspections, of problems and of deadlines.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1990..=2100;
 
@@ -12,6 +14,11 @@ pub(crate) const TEN_YEARS: i64 = 3_660;
 /// Returns the local date of a moment.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
     moment.with_timezone(&zone).date_naive()
+}
+
+/// Returns a moment as local time to the minute, such as `2023-06-30 09:15`.
+pub fn minute(moment: DateTime<Utc>, zone: Tz) -> String {
+    moment.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Returns the moment of a local time of day. If a clock change skips that time, returns the first moment after the
@@ -42,6 +49,24 @@ impl Month {
     pub fn parse(text: &str) -> Option<Self> {
         let month = Self { first: NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()? };
         (month.name() == text && YEARS.contains(&month.first.year())).then_some(month)
+    }
+
+    /// Reads the argument `month` of a question, such as `2023-04`: a month that has begun.
+    pub fn begun(text: &str, today: NaiveDate) -> Result<Self, Fault> {
+        let refused = |zh, en| Fault::invalid(zh, en, &["month"]);
+        let month = Self::parse(text).ok_or_else(|| {
+            refused(
+                "月份（month）应为年月，如 2023-04",
+                "the month (`month`) must be a year and month, such as 2023-04",
+            )
+        })?;
+        if month.first > today {
+            return Err(refused(
+                "月份（month）还没有开始，应为本月或更早的月份",
+                "the month (`month`) has not begun: ask for this month or an earlier one",
+            ));
+        }
+        Ok(month)
     }
 
     /// Returns the month before this one.

@@ -9,14 +9,14 @@ use super::briefing::{Standing, Timeliness, places};
 use super::figures::{Answer, Counted, Dimension, Figures, Group, Key, More, Only, Question};
 use super::kept::{COUNTS, is_kept};
 use super::more;
-use super::own::State;
+use super::state::State;
 use crate::Result;
 use crate::people::policy::{Principal, Reach};
 use crate::record::concern;
 use crate::rule::{deadline, pace};
 
 /// The most groups in an answer.
-const MOST_GROUPS: usize = 20_000;
+const MAX_GROUPS: usize = 20_000;
 
 /// A row of the statement: the total, or a group.
 #[derive(FromQueryResult)]
@@ -79,8 +79,8 @@ fn answer_of(question: &Question, mut rows: Vec<Row>) -> Answer {
         let total = rows.remove(0);
         (total.figures, total.more)
     };
-    let is_cut = rows.len() > MOST_GROUPS;
-    rows.truncate(MOST_GROUPS);
+    let is_cut = rows.len() > MAX_GROUPS;
+    rows.truncate(MAX_GROUPS);
     let standings: Vec<Standing<'_>> = rows
         .iter()
         .map(|row| Standing {
@@ -172,7 +172,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
         named = unnamed(),
         no_more = more::none(),
         // The total, the groups, and one more that says that there are more.
-        most = MOST_GROUPS + 2,
+        most = MAX_GROUPS + 2,
     )
 }
 
@@ -300,22 +300,16 @@ fn judged_in_groups(question: &Question, keeps: bool) -> (State, &'static str) {
 /// Returns the SQL of the figures of the items `i`, judged by `state` and by the deadline `due_by`, by the rule of
 /// [`Figures::count`].
 pub(super) fn counted(sql: &Sql<'_>, as_of: &str, state: &State, due_by: &str) -> String {
-    let State { status, completed_on, is_completed_by } = state;
-    // The date of completion also tells when an item was closed. A closed item without one counts as always closed.
-    let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
-    let completed = format!("({completed_on} <= {as_of} OR ({completed_on} IS NULL AND {closed}))");
-    let unknown = format!("coalesce({is_completed_by} AND {completed_on} > {as_of}, FALSE)");
-    let past_due = format!("({status} <> 'NOT_APPLICABLE' AND {due_by} < {as_of})");
     let count = |condition: &str| sql.count_of(condition);
     format!(
         "count(*) AS \"all\", {} AS completed, {} AS closed, {} AS not_applicable, {} AS due, {} AS overdue, \
          {} AS unknown",
-        count(&completed),
-        count(&format!("{closed} AND {completed}")),
-        count(&format!("{status} = 'NOT_APPLICABLE'")),
-        count(&past_due),
-        count(&format!("{past_due} AND NOT coalesce({completed}, FALSE) AND NOT {unknown}")),
-        count(&unknown),
+        count(&state.is_completed(as_of)),
+        count(&state.was_closed(as_of)),
+        count(&format!("NOT {}", state.is_applicable())),
+        count(&state.is_past_due(due_by, as_of)),
+        count(&state.is_overdue(due_by, as_of)),
+        count(&state.is_unknown(as_of)),
     )
 }
 

@@ -4,7 +4,7 @@
 use planner::{Condition, Sql};
 use sea_orm::Value;
 
-use super::own::State;
+use super::state::State;
 use crate::record::concern;
 
 /// What is asked of a problem or a measure as it is judged by some of its answers.
@@ -89,18 +89,12 @@ fn status(sql: &mut Sql<'_>, state: &State, _: &str, codes: &[Value]) -> String 
     format!("{} IN ({})", state.status, codes.join(", "))
 }
 
-fn completed(sql: &mut Sql<'_>, State { status, completed_on, .. }: &State, _: &str, _: &[Value]) -> String {
-    let today = sql.fact("today");
-    format!("coalesce({completed_on} <= {today}, {status} IN ('CLOSED', 'CLOSED_ONGOING'))")
+fn completed(sql: &mut Sql<'_>, state: &State, _: &str, _: &[Value]) -> String {
+    state.is_completed(&sql.fact("today"))
 }
 
-fn overdue(sql: &mut Sql<'_>, state: &State, due_by: &str, values: &[Value]) -> String {
-    let (completed, today) = (completed(sql, state, due_by, values), sql.fact("today"));
-    let State { status, completed_on, is_completed_by } = state;
-    format!(
-        "({status} <> 'NOT_APPLICABLE' AND {due_by} < {today} AND NOT {completed} \
-         AND NOT coalesce({is_completed_by} AND {completed_on} > {today}, FALSE))"
-    )
+fn overdue(sql: &mut Sql<'_>, state: &State, due_by: &str, _: &[Value]) -> String {
+    state.is_overdue(due_by, &sql.fact("today"))
 }
 
 /// Writes a condition on the row `measure`, judged by those of its answers that are asked for; as a whole, if these are

@@ -14,7 +14,8 @@ use sea_orm::{
     TransactionOptions,
 };
 
-use super::own::{self, State};
+use super::own;
+use super::state::State;
 use crate::Result;
 use crate::record::database;
 use crate::record::database::Transaction;
@@ -188,13 +189,14 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
     // The regions above each answering one, by recursion; the tree of regions has five levels.
     let answering = format!("assignment a JOIN measure m ON m.id = a.measure_id AND m.problem_id {which}");
     let ever = sql.date("0001-01-01");
-    let closed = "status IN ('CLOSED', 'CLOSED_ONGOING')";
-    let applicable = "status <> 'NOT_APPLICABLE' AND due_by IS NOT NULL";
+    let item = State::of("items");
+    let (closed, applicable) = (item.is_closed(), item.is_applicable());
+    let ends = format!("{applicable} AND due_by IS NOT NULL");
     let past = sql.next_day("due_by");
     // Not completed by the day after its deadline. A closed item without a date of completion counts as always
     // completed; of one that was completed by a date nobody knows whether it was late.
     let late = format!(
-        "{applicable} AND NOT is_completed_by AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))"
+        "{ends} AND NOT is_completed_by AND (completed_on > {past} OR (completed_on IS NULL AND NOT {closed}))"
     );
     let one = |condition: &str| format!("CASE WHEN {condition} THEN 1 ELSE 0 END");
     let sums: Vec<String> = COUNTS.iter().map(|count| format!("{} AS {count}", sql.sum(count))).collect();
@@ -213,7 +215,7 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
              {not_applicable} AS not_applicable, 0 AS due, 0 AS overdue, {is_unknown} AS unknown FROM items \
            UNION ALL SELECT noun, region_id, completed_on, 0, 1, {is_closed}, 0, 0, -({is_late}), -({is_unknown}) \
            FROM items WHERE completed_on IS NOT NULL \
-           UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late}, 0 FROM items WHERE {applicable}), \
+           UNION ALL SELECT noun, region_id, {past}, 0, 0, 0, 0, 1, {is_late}, 0 FROM items WHERE {ends}), \
          days AS (SELECT noun, region_id, day, {sums} FROM steps GROUP BY noun, region_id, day), \
          spans AS (\
            SELECT noun, region_id, CASE WHEN day = {ever} THEN 'EVER' ELSE 'DAY' END AS span, day AS start, \
@@ -222,8 +224,8 @@ fn contributions(sql: &Sql<'_>, which: &str) -> String {
            UNION ALL SELECT noun, region_id, 'YEAR', {year}, {columns} FROM days WHERE day > {ever}) \
          SELECT region_id, noun, span, start, {sums} FROM spans GROUP BY region_id, noun, span, start",
         always = one(&format!("{closed} AND completed_on IS NULL")),
-        not_applicable = one("status = 'NOT_APPLICABLE'"),
-        is_closed = one(closed),
+        not_applicable = one(&format!("NOT {applicable}")),
+        is_closed = one(&closed),
         is_late = one(&late),
         is_unknown = one("is_completed_by AND completed_on IS NOT NULL"),
     )

@@ -16,6 +16,7 @@ pub mod kept;
 mod more;
 pub mod own;
 pub mod published;
+mod state;
 
 pub use answer::{answer, answers};
 pub use answered::Answered;

@@ -6,7 +6,7 @@ use planner::Sql;
 use sea_orm::Value;
 
 use super::figures::{Clock, Counted, Question};
-use super::own::State;
+use super::state::State;
 use crate::rule::calendar::{Month, Quarter, moment, plus_days};
 use crate::rule::pace;
 use crate::{monthly_account, owes_monthly_account, reminder};
@@ -77,12 +77,10 @@ pub(super) fn counted(sql: &Sql<'_>, question: &Question, as_of: &str, state: &S
     if !question.wants_more {
         return none();
     }
-    let State { status, completed_on, is_completed_by } = state;
-    let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
-    let applicable = format!("{status} <> 'NOT_APPLICABLE'");
-    let past_due = format!("({applicable} AND {due_by} < {as_of})");
-    let in_time = format!("coalesce({completed_on} <= {due_by}, {completed_on} IS NULL AND {closed})");
-    let completed = format!("({completed_on} <= {as_of} OR ({completed_on} IS NULL AND {closed}))");
+    let State { completed_on, is_completed_by, .. } = state;
+    let (applicable, past_due, completed) =
+        (state.is_applicable(), state.is_past_due(due_by, as_of), state.is_completed(as_of));
+    let in_time = format!("coalesce({completed_on} <= {due_by}, {completed_on} IS NULL AND {})", state.is_closed());
     let flags = match question.counted {
         Counted::Assignments => [
             format!("{applicable} AND {due_by} IS NOT NULL"),
@@ -94,7 +92,7 @@ pub(super) fn counted(sql: &Sql<'_>, question: &Question, as_of: &str, state: &S
             "i.is_check_due = 1 AND i.is_check_made = 1".to_owned(),
             "i.is_check_due = 1 AND i.is_check_passed = 1".to_owned(),
             // What a ledger states as closed has no cycle of its own.
-            format!("(i.was_closed = 1 OR ({closed} AND {completed}))"),
+            format!("(i.was_closed = 1 OR {})", state.was_closed(as_of)),
             "i.was_reopened = 1".to_owned(),
         ],
         Counted::Problems | Counted::Measures => std::array::from_fn(|_| "1 = 0".to_owned()),

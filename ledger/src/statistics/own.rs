@@ -3,83 +3,17 @@
 //!
 //! The state is stored with the region's entry in the list of measures or problems. Nothing is stored where the item is
 //! judged as a whole: for the region that issued it and those above it, and where the region's answers are all there
-//! are. The rule is that of the roll-up from assignments to measures; see [`workflow::roll_up`].
+//! are. The rule is that of the roll-up from assignments to measures; see [`roll_up`](crate::rule::workflow::roll_up).
 
 use planner::Sql;
 use sea_orm::{ConnectionTrait, Statement};
 
+use super::state::State;
 use crate::Result;
 use crate::record::database::Transaction;
-use crate::rule::workflow;
 
 /// The most problems in one statement.
 const CHUNK: usize = 1_000;
-
-/// The SQL of the state of an item: workflow status, date of completion, and whether it was completed by that date
-/// rather than on it.
-pub(super) struct State {
-    pub(super) status: String,
-    pub(super) completed_on: String,
-    pub(super) is_completed_by: String,
-}
-
-impl State {
-    /// Returns the state that the row `alias` has as a whole.
-    pub(super) fn of(alias: &str) -> Self {
-        Self {
-            status: format!("{alias}.status"),
-            completed_on: format!("{alias}.completed_on"),
-            is_completed_by: format!("{alias}.is_completed_by"),
-        }
-    }
-
-    /// Returns this state, unless `own`, the entry of a list or the roll-up of some answers, has a state of its own.
-    /// `prefix` is that of the columns of `own`.
-    pub(super) fn unless(self, own: &str, prefix: &str) -> Self {
-        let status = format!("{own}.{prefix}status");
-        let either = |column: &str, whole: &str| {
-            format!("CASE WHEN {status} IS NULL THEN {whole} ELSE {own}.{prefix}{column} END")
-        };
-        Self {
-            completed_on: either("completed_on", &self.completed_on),
-            is_completed_by: either("is_completed_by", &self.is_completed_by),
-            status: format!("coalesce({status}, {})", self.status),
-        }
-    }
-
-    /// Returns the state of the whole of which this is the state of each part, as aggregates over the parts.
-    pub(super) fn rolled_up(&self) -> Self {
-        let applicable = format!("{} <> 'NOT_APPLICABLE'", self.status);
-        let day = &self.completed_on;
-        let last = format!("max(CASE WHEN {applicable} THEN {day} END)");
-        let last_by = format!("max(CASE WHEN {applicable} AND {} THEN {day} END)", self.is_completed_by);
-        let open = format!("count(CASE WHEN {applicable} AND {day} IS NULL THEN 1 END)");
-        Self {
-            status: workflow::rolled_up_sql(&self.status),
-            completed_on: format!("CASE WHEN {open} = 0 THEN {last} END"),
-            is_completed_by: format!("coalesce({open} = 0 AND {last_by} = {last}, FALSE)"),
-        }
-    }
-
-    /// Returns the state of the whole of which this is the state of the only part.
-    pub(super) fn of_only_part(self) -> Self {
-        let Self { status, completed_on, is_completed_by } = self;
-        let applicable = format!("{status} <> 'NOT_APPLICABLE'");
-        Self {
-            is_completed_by: format!("({applicable} AND {completed_on} IS NOT NULL AND {is_completed_by})"),
-            completed_on: format!("CASE WHEN {applicable} THEN {completed_on} END"),
-            status,
-        }
-    }
-
-    /// Returns the columns of a SELECT.
-    pub(super) fn columns(&self) -> String {
-        format!(
-            "{} AS status, {} AS completed_on, {} AS is_completed_by",
-            self.status, self.completed_on, self.is_completed_by
-        )
-    }
-}
 
 /// Items whose states are stored with the entries of a list.
 struct Stored {

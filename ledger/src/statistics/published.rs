@@ -5,7 +5,7 @@ use entity::accountability::{Consequence, Rank};
 use planner::Sql;
 use sea_orm::{ActiveEnum, Iterable};
 
-use super::own::State;
+use super::state::State;
 
 /// Returns the SQL expression of the number that the ledger counts for the row `figure`: of the same round, for the
 /// same region with those below it, on the same topic.
@@ -31,12 +31,11 @@ pub fn differs(sql: &mut Sql<'_>, figure: &str) -> String {
 fn items(sql: &mut Sql<'_>, figure: &str, table: &str) -> String {
     let (list, item, today) = (sql.alias(), sql.alias(), sql.fact("today"));
     // A region below the issuing one judges an item by its own answers.
-    let State { status, completed_on, .. } = State::of(&item).unless(&list, "own_");
-    let closed = format!("{status} IN ('CLOSED', 'CLOSED_ONGOING')");
-    let completed = format!("({completed_on} <= {today} OR ({completed_on} IS NULL AND {closed}))");
+    let state = State::of(&item).unless(&list, "own_");
+    let (completed, closed) = (state.is_completed(&today), state.was_closed(&today));
     let is_meant = format!(
         "CASE {figure}.topic WHEN 'TOTAL' THEN TRUE WHEN 'COMPLETED' THEN {completed} \
-         WHEN 'CLOSED' THEN {closed} AND {completed} \
+         WHEN 'CLOSED' THEN {closed} \
          WHEN 'BEHIND' THEN {item}.stated_pace IN ('BEHIND', 'BEHIND_AND_REPORTED') \
          ELSE {item}.stated_pace = {figure}.topic END"
     );

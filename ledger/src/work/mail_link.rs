@@ -18,6 +18,7 @@ use crate::people::policy::Principal;
 use crate::record::audit::{self, By, Entry};
 use crate::record::database;
 use crate::record::link_key::{LinkKey, Unfollowed};
+use crate::rule::calendar::minute;
 use crate::rule::wording::masked_address;
 use crate::rule::workflow;
 use crate::{Error, Result};
@@ -275,7 +276,7 @@ fn gone() -> Fault {
 }
 
 fn done_before(acting: &Acting<'_>, at: DateTime<Utc>) -> Fault {
-    let at = at.with_timezone(&acting.zone).format("%Y-%m-%d %H:%M");
+    let at = minute(at, acting.zone);
     let (zh, en) = (format!("已于 {at} 签收，无须重复办理"), format!("this was acknowledged on {at} already"));
     Fault::new(FaultCode::WrongState, zh, en, PATH)
 }

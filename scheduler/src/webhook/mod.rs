@@ -25,7 +25,7 @@ use crate::wake::Announced;
 /// How long after a failure of the database delivery goes on, and after another process was at work on a receiver.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest time that delivery waits if nothing is announced, which may also be because an announcement was lost.
-const LONGEST: Duration = Duration::from_mins(1);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// Sends messages to other systems, as an installation is set up to.
 pub struct Webhooks {
@@ -81,7 +81,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, stop: Cancellatio
     let mut looked: Option<Instant> = None;
     loop {
         // Once in a while, because it writes.
-        if looked.is_none_or(|at| at.elapsed() >= LONGEST) {
+        if looked.is_none_or(|at| at.elapsed() >= MAX_PAUSE) {
             looked = Some(Instant::now());
             if let Err(error) = take_back(&context).await {
                 tracing::error!(%error, "moments of messages to other systems could not be checked");
@@ -90,7 +90,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, stop: Cancellatio
         let pause = match queue::waiting(&context.db).await {
             Ok(waiting) => {
                 let now = context.now();
-                let mut pause = LONGEST;
+                let mut pause = MAX_PAUSE;
                 for receiver in waiting {
                     if receiver.from > now {
                         pause = pause.min((receiver.from - now).to_std().unwrap_or_default());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// How long a journey may take, from leaving for the provider to returning.
-pub(crate) const LONGEST: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const MAX_LENGTH: TimeDelta = TimeDelta::minutes(10);
 
 /// The key of journeys, derived from the client secret, so that every replica has the same.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Journey {
     pub(crate) fn begin(challenge: String, to: String, now: DateTime<Utc>) -> Result<Self, getrandom::Error> {
         let mut seed = [0_u8; 16];
         getrandom::fill(&mut seed)?;
-        Ok(Self { seed: hex::encode(seed), until: now + LONGEST, challenge, to })
+        Ok(Self { seed: hex::encode(seed), until: now + MAX_LENGTH, challenge, to })
     }
 
     /// Returns whether the journey has expired.
@@ -115,7 +115,7 @@ impl Cookie {
 
     /// Returns the `Set-Cookie` header that sets the cookie.
     pub(crate) fn set(&self, value: &str) -> String {
-        self.written(value, LONGEST.num_seconds())
+        self.written(value, MAX_LENGTH.num_seconds())
     }
 
     /// Returns the `Set-Cookie` header that removes the cookie.
@@ -154,6 +154,8 @@ mod tests {
             hex::encode(String::from_utf8(hex::decode(text).unwrap()).unwrap().replace("ledger", "elsewhere"));
         assert_eq!(Journey::opened(&key, &format!("{changed}.{tag}")), None);
         assert!(journey.is_state(&key, &journey.state(&key)) && !journey.is_state(&key, &journey.nonce(&key)));
-        assert!(!sealed.contains(&journey.verifier(&key)) && !journey.is_over(now) && journey.is_over(now + LONGEST));
+        assert!(
+            !sealed.contains(&journey.verifier(&key)) && !journey.is_over(now) && journey.is_over(now + MAX_LENGTH)
+        );
     }
 }

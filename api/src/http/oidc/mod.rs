@@ -19,7 +19,7 @@ use journey::{Cookie, Key};
 use provider::{Failure, Provider};
 
 /// The most bytes of the address of a page to return to.
-const LONGEST_PAGE: usize = 500;
+const MAX_PAGE_BYTES: usize = 500;
 
 /// Sends browsers to the provider, and receives them when they return.
 pub(crate) struct Passage {
@@ -50,7 +50,7 @@ impl Passage {
     /// origins, is not too long, and has no fragment.
     fn page(&self, to: &str) -> Option<Url> {
         let home = Url::parse(&self.oidc.public_url).ok()?;
-        let page = home.join(to).ok().filter(|_| to.len() <= LONGEST_PAGE)?;
+        let page = home.join(to).ok().filter(|_| to.len() <= MAX_PAGE_BYTES)?;
         let origin = page.origin();
         let may = origin == home.origin() || self.origins.contains(&origin.ascii_serialization());
         (may && page.fragment().is_none()).then_some(page)

@@ -17,7 +17,7 @@ pub(super) const MAX_FAILURES: i32 = 5;
 /// The duration of the first pause; each further failure doubles it.
 const FIRST_PAUSE: TimeDelta = TimeDelta::minutes(1);
 /// The maximum duration of a pause.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+const MAX_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// The time without failures after which earlier ones no longer count.
 const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
 /// The minimum time between two mails that notify the owner of a pause.
@@ -62,7 +62,7 @@ pub(super) async fn fail(
 fn pause_after(failures: i32) -> Option<TimeDelta> {
     let beyond = u32::try_from(failures - MAX_FAILURES).ok()?;
     let minutes = 1_i32.checked_shl(beyond).filter(|minutes| *minutes > 0).unwrap_or(i32::MAX);
-    Some(FIRST_PAUSE.checked_mul(minutes).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE))
+    Some(FIRST_PAUSE.checked_mul(minutes).unwrap_or(MAX_PAUSE).min(MAX_PAUSE))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use entity::audit_entry;
-use planner::{HELD, Sql};
-use sea_orm::sea_query::{Expr, IntoCondition, Query};
+use planner::{Sql, if_held};
+use sea_orm::sea_query::{IntoCondition, Query};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
@@ -199,9 +199,7 @@ pub(crate) fn write_holding(writes: &mut Writes, by: &By, noted: Entry, end: End
         columns.push(column);
         values.push(match column {
             // Null if nothing is held. A place in a chain is taken only once.
-            audit_entry::Column::Position => {
-                Expr::cust_with_values(format!("(SELECT CAST($1 AS integer) FROM {HELD})"), [value])
-            }
+            audit_entry::Column::Position => if_held(value),
             _ => value.into(),
         });
     }

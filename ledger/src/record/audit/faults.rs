@@ -11,10 +11,10 @@ pub struct Faults {
 
 impl Faults {
     /// The most faults that are listed.
-    const MOST: usize = 1_000;
+    const MAX_TOLD: usize = 1_000;
 
     pub(super) fn push(&mut self, fault: String) {
-        if self.told.len() < Self::MOST {
+        if self.told.len() < Self::MAX_TOLD {
             self.told.push(fault);
         } else {
             self.more += 1;

@@ -45,7 +45,7 @@ use reader::read;
 pub const GRACE_DAYS: i64 = 30;
 
 /// The most characters of a printed deadline.
-pub const LONGEST: usize = 2_000;
+pub const MAX_CHARACTERS: usize = 2_000;
 
 /// The label of a milestone whose words do not say what is due: the whole.
 pub(crate) const WHOLE: &str = "整体";

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use planner::Bilingual;
 
-use super::{Deadline, LONGEST};
+use super::{Deadline, MAX_CHARACTERS};
 
 /// A deadline that is read, and what has to be said about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -324,8 +324,8 @@ pub enum Unreadable {
     /// The text is empty.
     #[error("时限为空")]
     Blank,
-    /// The text is longer than [`LONGEST`] characters.
-    #[error("时限超过{LONGEST}字")]
+    /// The text is longer than [`MAX_CHARACTERS`] characters.
+    #[error("时限超过{MAX_CHARACTERS}字")]
     TooLong,
     /// A date does not exist in the calendar, such as 30 February.
     #[error("“{0}”不是日历上的日期")]
@@ -346,7 +346,7 @@ impl Unreadable {
     pub fn message(&self) -> Bilingual {
         let en = match self {
             Self::Blank => "the deadline is empty".to_owned(),
-            Self::TooLong => format!("the deadline has more than {LONGEST} characters"),
+            Self::TooLong => format!("the deadline has more than {MAX_CHARACTERS} characters"),
             Self::NoSuchDay(words) => format!("“{words}” is not a date of the calendar"),
             Self::Backwards(words) => format!("“{words}” has its dates in the wrong order"),
             Self::Unknown(words) => format!("“{words}” is not understood"),

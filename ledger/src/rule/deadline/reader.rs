@@ -10,14 +10,14 @@ use super::words::{
     says_what_is_due,
 };
 use super::{
-    Answer, BEGINNING, Change, CheckPlan, Context, Deadline, Doubt, LONGEST, Milestone, Question, Reading, Remark,
-    Stated, Unreadable, WHOLE,
+    Answer, BEGINNING, Change, CheckPlan, Context, Deadline, Doubt, MAX_CHARACTERS, Milestone, Question, Reading,
+    Remark, Stated, Unreadable, WHOLE,
 };
 use crate::rule::calendar::{YEARS, last_day_of_month};
 
 /// Reads a printed deadline.
 pub(super) fn read(raw: &str, context: &Context<'_>) -> Result<Answer, Unreadable> {
-    if raw.chars().nth(LONGEST).is_some() {
+    if raw.chars().nth(MAX_CHARACTERS).is_some() {
         return Err(Unreadable::TooLong);
     }
     let plain = plain(raw);

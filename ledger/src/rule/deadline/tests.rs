@@ -4,8 +4,8 @@ use chrono::{Datelike, NaiveDate};
 use proptest::prelude::*;
 
 use super::{
-    Answer, Change, CheckPlan, Context, Deadline, Decisions, Doubt, GRACE_DAYS, LONGEST, Reading, Remark, Stated,
-    Unreadable,
+    Answer, Change, CheckPlan, Context, Deadline, Decisions, Doubt, GRACE_DAYS, MAX_CHARACTERS, Reading, Remark,
+    Stated, Unreadable,
 };
 use crate::rule::calendar::{last_day_of_month, plus_days};
 
@@ -310,7 +310,7 @@ fn what_is_no_deadline_is_an_error_and_never_none() {
     ] {
         assert_eq!(parse(printed), Err(error), "{printed}");
     }
-    assert_eq!(parse(&"长".repeat(LONGEST + 1)), Err(Unreadable::TooLong));
+    assert_eq!(parse(&"长".repeat(MAX_CHARACTERS + 1)), Err(Unreadable::TooLong));
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn long_texts_take_bounded_time() {
         "30日",
         "年底前",
     ] {
-        let text: String = part.chars().cycle().take(LONGEST).collect();
+        let text: String = part.chars().cycle().take(MAX_CHARACTERS).collect();
         let begun = std::time::Instant::now();
         let _ = parse(&text);
         assert!(begun.elapsed().as_secs() < 5, "{part}");

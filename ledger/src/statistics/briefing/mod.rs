@@ -15,7 +15,7 @@ use planner::{Bilingual, Sql};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 
 use super::figures::{Counted, Dimension, Figures, Only, Question};
-use super::own::State;
+use super::state::State;
 use crate::Result;
 use crate::fault::Fault;
 use crate::monthly_account;
@@ -27,7 +27,7 @@ pub use rank::{Rank, Timeliness};
 pub(super) use rank::{Standing, places};
 
 /// The most cards that a briefing lists.
-const MOST_CARDS: u64 = 500;
+const MAX_CARDS: u64 = 500;
 
 /// The span of a briefing: a month, or the part of it that is over.
 #[derive(Debug, Clone, Copy)]
@@ -47,15 +47,9 @@ pub struct Span {
 impl Span {
     /// Reads a month such as `2026-11`, which must have begun.
     pub fn of_month(month: &str, now: DateTime<Utc>, zone: Tz) -> Result<Self, Fault> {
-        let path = ["month"];
-        let unreadable = || Fault::invalid("月份应写成 2026-11 的形式", "a month has the form 2026-11", &path);
-        let month = Month::parse(month).ok_or_else(unreadable)?;
-        let (first, last, next) = (month.first_day(), month.last_day(), month.next().first_day());
         let today = local_day(now, zone);
-        if first > today {
-            let (zh, en) = ("这个月还没有开始，不能通报", "the month has not begun: there is no briefing of it yet");
-            return Err(Fault::invalid(zh, en, &path));
-        }
+        let month = Month::begun(month, today)?;
+        let (first, last, next) = (month.first_day(), month.last_day(), month.next().first_day());
         let as_of = last.min(today);
         Ok(Self {
             first,
@@ -245,14 +239,15 @@ async fn paced<C: ConnectionTrait>(
             format!("CASE WHEN l.own_status IS NULL THEN {whole} WHEN {late} THEN 'BEHIND' ELSE 'ON_SCHEDULE' END"),
         )
     };
-    let State { status, completed_on, .. } = &state;
     let text = format!(
         "SELECT {} AS on_schedule, {} AS behind FROM (SELECT {pace} AS pace FROM measure x{join} \
-         WHERE {status} NOT IN ('NOT_APPLICABLE', 'CLOSED', 'CLOSED_ONGOING') \
-         AND ({completed_on} IS NULL OR {completed_on} > {today}) \
+         WHERE {applicable} AND NOT {completed} AND NOT {closed} \
          AND ({due_by} IS NULL OR {due_by} >= {today})) open",
         sql.sum("CASE WHEN open.pace = 'BEHIND' THEN 0 ELSE 1 END"),
         sql.sum("CASE WHEN open.pace = 'BEHIND' THEN 1 ELSE 0 END"),
+        applicable = state.is_applicable(),
+        completed = state.is_completed(&today),
+        closed = state.is_closed(),
     );
     let none = Paced { on_schedule: 0, behind: 0 };
     Ok(Paced::find_by_statement(sql.statement(text)).one(db).await?.unwrap_or(none))
@@ -287,7 +282,7 @@ async fn cards<C: ConnectionTrait>(db: &C, region: &region::Model, span: &Span) 
     let list = format!(
         "SELECT s.id, s.kind, s.cause, s.reason, s.issued_at, CASE WHEN {lifted} THEN s.lifted_at END AS lifted_at, \
          u.name AS unit, r.name AS region, m.id AS measure_id, m.number, m.content {from} \
-         ORDER BY s.issued_at, s.id LIMIT {MOST_CARDS}"
+         ORDER BY s.issued_at, s.id LIMIT {MAX_CARDS}"
     );
     let values = || vec![span.begins.into(), span.ends.into(), region.path.clone().into()];
     let backend = db.get_database_backend();

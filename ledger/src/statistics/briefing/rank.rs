@@ -13,10 +13,10 @@ use crate::owes_monthly_account;
 use crate::rule::pace;
 use crate::statistics::answer::counted;
 use crate::statistics::figures::Figures;
-use crate::statistics::own::State;
+use crate::statistics::state::State;
 
 /// The most units in a ranking.
-pub(super) const MOST_UNITS: u64 = 100;
+pub(super) const MAX_UNITS: u64 = 100;
 
 /// How many of the assignments that had to be reported on in a month were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,9 +103,10 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
     let reported =
         sql.source("EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month})");
     let count = |condition: &str| sql.sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END"));
+    let state = State::of("i");
     let columns = format!(
         "{figures}, {on_schedule} AS on_schedule, {behind} AS behind, {expected} AS expected, {reported} AS reported",
-        figures = counted(sql, &as_of, &State::of("i"), "i.due_by"),
+        figures = counted(sql, &as_of, &state, "i.due_by"),
         on_schedule = count("i.pace IN ('AHEAD', 'ON_SCHEDULE')"),
         behind = count("i.pace = 'BEHIND'"),
         expected = count("i.is_expected = 1"),
@@ -113,7 +114,7 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
     );
     let part = |part: i64| format!("CAST({part} AS bigint) AS part");
     format!(
-        "WITH answers AS (SELECT a.unit_id, r.path, {state}, a.due_by, {pace} AS pace, \
+        "WITH answers AS (SELECT a.unit_id, r.path, {answered}, a.due_by, {pace} AS pace, \
            CASE WHEN {expected} THEN 1 ELSE 0 END AS is_expected, \
            CASE WHEN {expected} AND {reported} THEN 1 ELSE 0 END AS is_reported \
            FROM assignment a JOIN measure m ON m.id = a.measure_id JOIN region r ON r.id = a.region_id \
@@ -123,15 +124,13 @@ fn statement(sql: &mut Sql<'_>, region: &region::Model, span: &Span) -> String {
            JOIN region g ON g.parent_id = {top} AND substr(i.path, 1, length(g.path)) = g.path GROUP BY g.id, g.name \
          UNION ALL SELECT * FROM (SELECT {}, 'unit_' || g.id, g.name, {columns} FROM answers i \
            JOIN unit g ON g.id = i.unit_id GROUP BY g.id, g.name \
-           ORDER BY coalesce({completed} * 1.0 / nullif({applicable}, 0), -1) DESC, g.id LIMIT {MOST_UNITS}) units",
+           ORDER BY coalesce({completed} * 1.0 / nullif({applicable}, 0), -1) DESC, g.id LIMIT {MAX_UNITS}) units",
         part(0),
         part(1),
         part(2),
-        state = State::of("a").columns(),
-        completed = count(&format!(
-            "i.completed_on <= {as_of} OR (i.completed_on IS NULL AND i.status IN ('CLOSED', 'CLOSED_ONGOING'))"
-        )),
-        applicable = count("i.status <> 'NOT_APPLICABLE'"),
+        answered = State::of("a").columns(),
+        completed = count(&state.is_completed(&as_of)),
+        applicable = count(&state.is_applicable()),
     )
 }
 
