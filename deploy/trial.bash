@@ -54,10 +54,10 @@ signal() { kill "-$1" $(members "$2") 2>/dev/null || true; }
 is_gone() { [ -z "$(members "$1")" ]; }
 # until_true SECONDS COMMAND…: waits until a command succeeds.
 until_true() {
-  local left=$(($1 * 5))
+  local end=$((SECONDS + $1))
   shift
   until "$@"; do
-    [ $((left--)) -gt 0 ] || { echo "timed out: $*" >&2; return 1; }
+    [ $SECONDS -lt $end ] || { echo "timed out: $*" >&2; return 1; }
     sleep 0.2
   done
 }
@@ -75,7 +75,7 @@ sign_in() {
   account=$(ask "$1" '{"query":"{ demoAccounts { accountId role } }"}' | jq --raw-output "[.data.demoAccounts[] | select(.role == \"$2\")][0].accountId")
   ask "$1" "{\"query\":\"mutation { signInAsDemo(accountId: \\\"$account\\\") { token } }\"}" | jq --raw-output .data.signInAsDemo.token
 }
-serves() { curl --silent --fail --output /dev/null "http://127.0.0.1:$1/readyz"; }
+serves() { curl --silent --max-time 5 --fail --output /dev/null "http://127.0.0.1:$1/readyz"; }
 an_assignment() {
   ask "$1" '{"query":"{ assignments(first: 1, filter: {status: [IN_PROGRESS]}) { nodes { id } } }"}' |
     jq --raw-output '.data.assignments.nodes[0].id'

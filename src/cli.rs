@@ -1,6 +1,7 @@
 //! The command line: its arguments, and the dispatch of each command to the module that runs it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -138,7 +139,10 @@ fn begin(command: Command, settings: &Settings) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Rejected(format!("无法启动：{error}")))?;
-    runtime.block_on(dispatch(command, settings))
+    let done = runtime.block_on(dispatch(command, settings));
+    // A look-up of a name or a file on a drive that hangs, which nobody waits for any more, keeps its thread.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }
 
 async fn dispatch(command: Command, settings: &Settings) -> Result<(), Failure> {

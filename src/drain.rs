@@ -61,7 +61,7 @@ impl Drain {
         tokio::select! {
             () = tokio::time::sleep(self.length) => {}
             () = again => {
-                tracing::info!("told to stop again; stopping at once");
+                tracing::info!("told to stop again; not waiting for what may still arrive");
                 self.length = Duration::ZERO;
             }
         }

@@ -12,7 +12,7 @@ use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::AppConfig;
+use actix_web::dev::{AppConfig, ServerHandle};
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderName, RETRY_AFTER};
 use actix_web::middleware::{self, Condition};
@@ -25,6 +25,7 @@ use planner::Bilingual;
 use scheduler::{Context, Preview, Scheduler, Unwritten};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpSocket;
+use tokio::task::{JoinError, JoinHandle};
 use workbook::Imports;
 
 use crate::command::jobs_context;
@@ -62,7 +63,7 @@ const DISCONNECT: Duration = Duration::from_secs(1);
 const TOO_OLD: Duration = Duration::from_mins(3);
 
 /// Checks everything that can be wrong before the database is touched, migrates it, and serves until the process is
-/// told to stop.
+/// told to stop. Told again while it waits for requests and jobs in progress, it waits no longer.
 pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
     let unheard = |error| Failure::Rejected(format!("无法接收系统信号：{error}"));
     let mut stop = Stop::listen().map_err(unheard)?;
@@ -72,81 +73,140 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
     let _lock = database::lock(settings)?;
     warn_of_readable(settings)?;
-    let opening = Box::pin(database::open_for(settings, Use::Migrate));
-    let db = tokio::select! {
-        opened = opening => opened?.db,
+    let starting = Box::pin(Started::start(settings, role, port, metrics_port));
+    let started = tokio::select! {
+        started = starting => started?,
         // A migration that is not finished is taken back.
         () = stop.told() => return Ok(()),
     };
-    if let Err(error) = ledger::record::database::count_indexes(&db).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
-    }
-    let has_accounts = ledger::people::account::any(&db).await?;
-    let link_key = LinkKey::load(&db).await?;
-    let (stopping, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let last_tick = Arc::new(OnceLock::new());
-    let health = Health::new(db.clone());
-    let stops = stopping.clone();
-    let context =
-        Context { stopping: Arc::new(move || stops.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
-    let jobs = Arc::new(context);
-    let readiness = probe(health.clone(), last_tick.clone(), draining.clone());
-    // Before the scheduler: a process that cannot serve must not send mail.
-    let server = match port {
-        Some(port) => {
-            let examine = crate::health::examine(settings, health.clone(), last_tick.clone())?;
-            let draining = draining.clone();
-            Some(listen((port, draining), settings, readiness.clone(), examine, &link_key, jobs.clone())?)
+    started.serve(&mut stop).await
+}
+
+/// What runs in the process of a server.
+struct Started {
+    db: DatabaseConnection,
+    server: Option<Served>,
+    scheduler: Option<Scheduler>,
+    metrics: Option<ServerHandle>,
+    /// Whether no new work is begun.
+    stopping: Arc<AtomicBool>,
+}
+
+impl Started {
+    /// Migrates the database, and starts what the role asks for on the reserved ports.
+    async fn start(
+        settings: &Settings,
+        role: Role,
+        port: Option<TcpSocket>,
+        metrics_port: Option<TcpSocket>,
+    ) -> Result<Self, Failure> {
+        let db = Box::pin(database::open_for(settings, Use::Migrate)).await?.db;
+        if let Err(error) = ledger::record::database::count_indexes(&db).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
         }
-        None => None,
-    };
-    let scheduler = match role {
-        Role::Api => None,
-        Role::All | Role::Scheduler => Some(start_scheduler(settings, jobs).await?),
-    };
-    if let Some(scheduler) = &scheduler {
-        let _ = last_tick.set(scheduler.last_tick());
-    }
-    let metrics = match metrics_port {
-        Some(port) => {
-            let server = crate::metrics::serve(accepting(port)?, last_tick.get().cloned(), health.clone(), readiness)?;
-            let handle = server.handle();
-            tokio::spawn(server);
-            Some(handle)
+        let has_accounts = ledger::people::account::any(&db).await?;
+        let link_key = LinkKey::load(&db).await?;
+        let (stopping, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let last_tick = Arc::new(OnceLock::new());
+        let health = Health::new(db.clone());
+        let stops = stopping.clone();
+        let context =
+            Context { stopping: Arc::new(move || stops.load(Ordering::Relaxed)), ..jobs_context(settings, &db).await? };
+        let jobs = Arc::new(context);
+        let readiness = probe(health.clone(), last_tick.clone(), draining.clone());
+        // Before the scheduler: a process that cannot serve must not send mail.
+        let server = match port {
+            Some(port) => {
+                let examine = crate::health::examine(settings, health.clone(), last_tick.clone())?;
+                Some(listen((port, draining), settings, readiness.clone(), examine, &link_key, jobs.clone())?)
+            }
+            None => None,
+        };
+        let scheduler = match role {
+            Role::Api => None,
+            Role::All | Role::Scheduler => Some(start_scheduler(settings, jobs).await?),
+        };
+        if let Some(scheduler) = &scheduler {
+            let _ = last_tick.set(scheduler.last_tick());
         }
-        None => None,
-    };
-    let ended = match server {
-        None => {
-            tracing::info!("the scheduler is running");
-            stop.told().await;
-            stopping.store(true, Ordering::Relaxed);
-            Ok(())
-        }
-        Some(api) => {
+        let metrics = match metrics_port {
+            Some(port) => {
+                let last_tick = last_tick.get().cloned();
+                let server = crate::metrics::serve(accepting(port)?, last_tick, health.clone(), readiness)?;
+                let handle = server.handle();
+                tokio::spawn(server);
+                Some(handle)
+            }
+            None => None,
+        };
+        if server.is_some() {
             tracing::info!(address = %settings.listen, "the API is listening");
             let url = settings.public_url();
             telemetry::tell(settings, &format!("整改台账已启动：{url}/，接口 {url}/graphql，GraphiQL {url}/graphiql"));
             if !has_accounts {
                 welcome(settings, &db).await?;
             }
-            answer(api, stop, &stopping).await
+        } else {
+            tracing::info!("the scheduler is running");
         }
-    };
-    tracing::info!("waiting for requests and jobs in progress");
-    if let Some(scheduler) = scheduler {
-        scheduler.stop(GRACE).await;
+        Ok(Self { db, server, scheduler, metrics, stopping })
     }
-    if let Some(metrics) = metrics {
-        metrics.stop(false).await;
+
+    /// Serves until the process is told to stop or the server fails.
+    async fn serve(mut self, stop: &mut Stop) -> Result<(), Failure> {
+        let failed = match &mut self.server {
+            None => {
+                stop.told().await;
+                None
+            }
+            Some(served) => tokio::select! {
+                ended = &mut served.serving => Some(ended),
+                () = stop.told() => None,
+            },
+        };
+        if let (None, Some(served)) = (&failed, &mut self.server) {
+            served.drain.wait(&served.connections, stop.told()).await;
+        }
+        self.stopping.store(true, Ordering::Relaxed);
+        tracing::info!("waiting for requests and jobs in progress");
+        tokio::select! {
+            ended = self.end(failed) => ended,
+            () = stop.told() => {
+                tracing::warn!("told to stop again; stopping at once");
+                Ok(())
+            }
+        }
     }
-    // What still holds a connection has been given its time.
-    if let Ok(closed) = tokio::time::timeout(CLOSING, db.close()).await {
-        closed?;
-    } else {
-        tracing::warn!("stopping although a connection to the database is still in use");
+
+    /// Waits for requests and jobs in progress, and closes everything. `failed` is how the server has ended, if it has.
+    async fn end(self, failed: Option<Result<io::Result<()>, JoinError>>) -> Result<(), Failure> {
+        let Self { db, server, scheduler, metrics, .. } = self;
+        let ended = match (server, failed) {
+            (None, _) => Ok(Ok(())),
+            (Some(_), Some(ended)) => ended,
+            (Some(Served { serving, handle, drain, .. }), None) => {
+                drain.stop(handle).await;
+                serving.await
+            }
+        };
+        if let Some(scheduler) = scheduler {
+            scheduler.stop(GRACE).await;
+        }
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
+        // What still holds a connection has been given its time.
+        if let Ok(closed) = tokio::time::timeout(CLOSING, db.close()).await {
+            closed?;
+        } else {
+            tracing::warn!("stopping although a connection to the database is still in use");
+        }
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Rejected(format!("服务中断：{error}"))),
+            Err(error) => Err(Failure::Rejected(format!("服务中断：{error}"))),
+        }
     }
-    ended
 }
 
 /// Tells the operator how to sign in while there is no account: logs that the installation is open, or prints a
@@ -224,6 +284,7 @@ fn listen(
         App::new()
             .app_data(known.clone())
             .app_data(observing.clone())
+            .wrap(middleware::from_fn(api::short_as_they_are))
             .wrap(middleware::Compress::default())
             .wrap(Condition::new(!origins.is_empty(), cross_origin(&origins, &headers)))
             .wrap(middleware::from_fn(api::in_flight))
@@ -263,7 +324,9 @@ fn listen(
             .and_then(http)
     });
     let server = bound.map_err(|error| cannot_listen(settings.listen, &error))?.run();
-    Ok(Served { server, connections: kept, drain })
+    let handle = server.handle();
+    // At once: clients can connect already.
+    Ok(Served { serving: tokio::spawn(server), handle, connections: kept, drain })
 }
 
 /// Takes a port without accepting connections on it, so that a port that is in use is told before the database is
@@ -412,30 +475,10 @@ fn cross_origin(origins: &[String], headers: &[HeaderName]) -> Cors {
 
 /// The server of the API.
 struct Served {
-    server: Server,
+    serving: JoinHandle<io::Result<()>>,
+    handle: ServerHandle,
     connections: Connections,
     drain: Drain,
-}
-
-/// Serves until the process is told to stop or the server fails.
-async fn answer(served: Served, mut stop: Stop, stopping: &AtomicBool) -> Result<(), Failure> {
-    let Served { server, connections, mut drain } = served;
-    let handle = server.handle();
-    let mut serving = tokio::spawn(server);
-    let ended = tokio::select! {
-        ended = &mut serving => ended,
-        () = async { stop.told().await; drain.wait(&connections, stop.told()).await } => {
-            stopping.store(true, Ordering::Relaxed);
-            drain.stop(handle).await;
-            serving.await
-        }
-    };
-    stopping.store(true, Ordering::Relaxed);
-    match ended {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::Rejected(format!("服务中断：{error}"))),
-        Err(error) => Err(Failure::Rejected(format!("服务中断：{error}"))),
-    }
 }
 
 async fn start_scheduler(settings: &Settings, jobs: Arc<Context>) -> Result<Scheduler, Failure> {

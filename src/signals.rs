@@ -21,7 +21,8 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Listens from now on. Until then, either signal ends the process at once.
+    /// Listens from now on. Until then, either signal ends the process at once, unless it is the first of a container:
+    /// the kernel ignores signals to that for which it does not listen.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]

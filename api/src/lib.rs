@@ -30,6 +30,7 @@ pub use gate::lanes::Load;
 pub use graphql::listing::{Column, ColumnKind};
 pub use graphql::schema::sdl;
 pub use http::briefing::BriefingFormat;
+pub use http::compression::short_as_they_are;
 pub use http::connections::{Bounds, Connection, Connections, in_flight};
 pub use http::export::{ExportedList, TableFormat};
 pub use http::form::form;

@@ -157,6 +157,8 @@ struct Run<'a> {
     held: Mutex<HashSet<i64>>,
     /// A place for each connection. One is taken away when the server accepts no further connection.
     places: Semaphore,
+    /// How many places there are still, taken or free.
+    left_places: AtomicUsize,
     /// Whether nothing more is sent.
     is_over: AtomicBool,
     /// Whether the server has answered about a mail.
@@ -182,6 +184,7 @@ impl<'a> Run<'a> {
             size: AtomicUsize::new(if is_probe { 1 } else { (context.post.connections() * FIRST).min(BATCH) }),
             held: Mutex::default(),
             places: Semaphore::new(context.post.connections()),
+            left_places: AtomicUsize::new(context.post.connections()),
             is_over: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
             most_tries: AtomicUsize::new(TRIES),
@@ -416,6 +419,8 @@ impl<'a> Run<'a> {
                 return None;
             }
             match self.carry(letter.clone()).await {
+                // A server that does not let in the only one is away.
+                Err(PostError::Crowded(why)) if self.is_last_place() => return Some(Err(PostError::Crowded(why))),
                 Err(PostError::Crowded(why)) => {
                     tracing::info!(why, "the mail server accepts no further connection; fewer are used");
                     place.forget();
@@ -432,6 +437,12 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// Gives up one of the places on the mail server, and returns false; returns true if it is the last.
+    fn is_last_place(&self) -> bool {
+        let fewer = |left: usize| left.checked_sub(1).filter(|left| *left > 0);
+        self.left_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err()
     }
 
     /// Carries a letter to the server in a task of its own, so that it does not wait while other mails are written. The

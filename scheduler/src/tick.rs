@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use ledger::record::database;
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
 use tracing::Instrument;
@@ -84,17 +84,17 @@ impl Pending {
 pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
     let mut pending = Vec::new();
     let now = context.now();
-    let schedules = schedule::Entity::find()
+    let enabled = schedule::Entity::find()
         .filter(schedule::Column::Enabled.eq(true))
         .order_by_asc(schedule::Column::Id)
-        .all(&context.db)
-        .await?;
+        .all(&context.db);
+    let schedules = answered(context, async { Ok(enabled.await?) }).await?;
     for row in schedules {
         let Some(job) = jobs::find(&row.name) else { continue };
         if (context.stopping)() {
             break;
         }
-        if runs::take_back(&context.db, &row, now).await? || runs::is_waiting(&row, now) {
+        if answered(context, runs::take_back(&context.db, &row, now)).await? || runs::is_waiting(&row, now) {
             continue;
         }
         let pattern = match Pattern::parse(&row.cron, &row.time_zone, now) {
@@ -123,9 +123,16 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
                 Failure::new(FailureKind::TimedOut, &zh, &en)
             }
         };
-        runs::fail(&context.db, row.id, occurrence, began, &failure).instrument(span).await?;
+        answered(context, runs::fail(&context.db, row.id, occurrence, began, &failure)).instrument(span).await?;
     }
     Ok(pending)
+}
+
+/// Waits for an answer of the database, as long as a job may take: a server that is lost together with its machine
+/// never answers.
+async fn answered<T>(context: &Context, question: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
+    let silent = || DbErr::Custom("the database does not answer".to_owned());
+    tokio::time::timeout(context.patience, question).await.map_err(|_| silent())?
 }
 
 /// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.

@@ -252,16 +252,21 @@ impl Health {
 
     async fn try_to_write(&self) {
         self.known().trying_since = Some(Instant::now());
-        let failure = ledger::record::database::try_to_write(&self.db).await.err();
+        // A server that is lost together with its machine never answers.
+        let trying = tokio::time::timeout(STUCK, ledger::record::database::try_to_write(&self.db));
+        let failure = match trying.await {
+            Ok(tried) => tried.err().map(|error| (trouble(&error).unwrap_or(Trouble::Storage), error.to_string())),
+            Err(_) => Some((Trouble::Away, "no answer".to_owned())),
+        };
         let mut known = self.known();
         let was_writable = known.is_writable();
-        let trouble = failure.as_ref().map(|failure| trouble(failure).unwrap_or(Trouble::Storage));
+        let trouble = failure.as_ref().map(|(trouble, _)| *trouble);
         *known = Known { tried: Some((Instant::now(), trouble)), trying_since: None };
         match failure {
-            Some(failure) if was_writable && !known.is_writable() => {
+            Some((_, error)) if was_writable && !known.is_writable() => {
                 tracing::error!(
                     trouble = trouble.map(tracing::field::display),
-                    error = %failure,
+                    error,
                     "the database does not accept writes"
                 );
             }

@@ -87,6 +87,8 @@ fn a_backup_under_load_is_whole_and_can_be_restored(world: &World) {
                 reason: $reason}) { errors { message } } }";
     let (file, is_over) = (path(world, "ledger.zip"), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        // If a backup fails, too.
+        let over = Over(&is_over);
         let acts = scope.spawn(|| {
             let mut acts = 0;
             while !is_over.load(Ordering::Relaxed) {
@@ -100,7 +102,7 @@ fn a_backup_under_load_is_whole_and_can_be_restored(world: &World) {
         for _ in 0..3 {
             world.done(&["backup", &file]);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         assert!(acts.join().unwrap() > 3, "others wrote meanwhile");
     });
     drop(server);
@@ -265,4 +267,13 @@ fn a_database_in_use_is_left_alone(world: &World) {
     }
     drop(server);
     migrated.done(&["restore", &file]);
+}
+
+/// Sets a flag when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

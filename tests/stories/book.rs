@@ -76,7 +76,10 @@ struct Place {
 /// The program, whose server goes on while the next commands are run, until the chapter ends.
 const RECTIFY: &str = r#"#!/bin/sh
 case " $* " in *" serve "*) ;; *) exec "$PROGRAM" "$@" ;; esac
-[ ! -e serve.pid ] || { kill "$(cat serve.pid)"; while kill -0 "$(cat serve.pid)" 2>/dev/null; do sleep 0.1; done; }
+if [ -e serve.pid ]; then
+  kill "$(cat serve.pid)"
+  for _ in $(seq 300); do kill -0 "$(cat serve.pid)" 2>/dev/null || break; sleep 0.1; done
+fi
 "$PROGRAM" "$@" >serve.log 2>&1 &
 echo $! >serve.pid
 until "$PROGRAM" health >/dev/null 2>&1; do kill -0 $! || { cat serve.log; exit 1; }; sleep 0.1; done

@@ -172,6 +172,18 @@ pub struct Imports {
     places: Arc<Semaphore>,
 }
 
+/// A task of this process, which is listed among those that run until it ends, by a panic too.
+struct Running<'a> {
+    imports: &'a Imports,
+    id: i64,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.imports.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
 impl Imports {
     /// Makes the service on a database. `zone` is the ledger's time zone, `grace_days` the grace period of an immediate
     /// deadline in days.
@@ -395,8 +407,10 @@ impl Imports {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, progress.clone());
         let (imports, by) = (self.clone(), by.clone());
         tokio::spawn(async move {
-            let place = imports.places.acquire().await;
+            let _running = Running { imports: &imports, id };
             let task = Box::pin(async {
+                // It waits for its place while others are told that it is alive.
+                let _place = imports.places.acquire().await;
                 let done = imports.process(&by, id, dry_run, &progress).await;
                 // The import is committed. The note comes before the outcome is kept: whoever sees that the import is
                 // done then reads no standby that lacks it.
@@ -411,8 +425,6 @@ impl Imports {
             if let Err(error) = imports.record_outcome(id, dry_run, done, &progress).await {
                 tracing::error!(%error, import = id, "the outcome of an import could not be kept");
             }
-            drop(place);
-            imports.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod briefing;
 mod calendar;
+pub(crate) mod compression;
 pub(crate) mod connections;
 pub(crate) mod dossier;
 pub(crate) mod events;

@@ -7,18 +7,20 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
-use futures_util::StreamExt;
 use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, abortable};
+use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Caller;
 use crate::error::{Code, Refused};
 use crate::gate;
 use crate::graphql::engine::{Answer, Manner};
 use crate::graphql::params::Params;
-use crate::http::places::Stream;
+use crate::http::places;
 use crate::http::response::{Media, body, errors, refuse};
 use crate::http::state::AppState;
 
@@ -110,7 +112,7 @@ struct Connection {
     /// The `Authorization` header of the handshake, which browsers cannot set.
     authorization: Option<String>,
     session: Session,
-    place: Stream,
+    place: places::Stream,
     is_acknowledged: bool,
     running: HashMap<String, AbortHandle>,
     answers: SelectAll<BoxStream<'static, Given>>,
@@ -229,7 +231,7 @@ impl Connection {
         match answers {
             Ok(answers) => {
                 let (answered, ended) = (id.clone(), id.clone());
-                let given = answers.map(move |answer| (answered.clone(), Some(answer)));
+                let given = by_itself(answers).map(move |answer| (answered.clone(), Some(answer)));
                 // Make the end part of what can be aborted: after `complete`, the client may use the id for another
                 // operation.
                 let (given, handle) = abortable(given.chain(stream::once(async move { (ended, None) })));
@@ -283,5 +285,49 @@ impl Connection {
     async fn say(&mut self, text: &str) -> Result<(), Closed> {
         let said = tokio::time::timeout(UNREAD, self.session.text(text.to_owned())).await;
         said.map(drop).map_err(|_| Closed(1013, "Try again later".to_owned()))
+    }
+}
+
+/// Lets answers be found by a task of their own, one ahead of those that are taken. If the connection asked for them
+/// itself, a question would stand still while the connection does something else, with the places of readers and the
+/// locks that it holds, for which others wait.
+fn by_itself<T: Send + 'static>(mut answers: BoxStream<'static, T>) -> impl Stream<Item = T> + Send {
+    let (sender, receiver) = mpsc::channel(1);
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Some(answer) = answers.next().await {
+            if sender.send(answer).await.is_err() {
+                break;
+            }
+        }
+    }));
+    stream::unfold((receiver, task), |(mut receiver, task)| async move {
+        let answer = receiver.recv().await?;
+        Some((answer, (receiver, task)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use futures_util::stream;
+    use tokio::sync::oneshot;
+
+    use super::by_itself;
+
+    #[actix_web::test]
+    async fn an_answer_is_found_although_nobody_takes_it() {
+        let (found, is_found) = oneshot::channel();
+        let answers = stream::once(async move { found.send(()) }).boxed();
+        let taken = by_itself(answers);
+        is_found.await.expect("the question goes on");
+        assert_eq!(taken.collect::<Vec<_>>().await, [Ok(())]);
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_asked_for_whoever_is_gone() {
+        let (held, is_dropped) = oneshot::channel::<()>();
+        let answers = stream::pending().map(move |(): ()| held.is_closed()).boxed();
+        drop(by_itself(answers));
+        assert!(is_dropped.await.is_err(), "what the question holds is given back");
     }
 }

@@ -243,7 +243,8 @@ pub(crate) async fn give_form(
     let acting = state.files.acting(&by);
     let month = match month {
         None => Month::of(acting.today()),
-        Some(text) => Month::begun(text, acting.today()).map_err(ledger::Error::from)?,
+        Some(text) => Month::begun(text, acting.today())
+            .map_err(|fault| Unserved::malformed(&fault.message.zh, &fault.message.en))?,
     };
     let named = unit.map(|id| key_of::<Unit>(&id.into()));
     let units = match &named {

@@ -8,6 +8,7 @@
 //! The storage belongs to this crate because both the HTTP API and the command line need it.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path as Folder;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const PART_OF_S3: usize = 5 << 20;
 /// How long a request to S3 is retried. It is short because a user waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// The number of locks for the contents of files.
+const LOCKS: usize = 256;
+
 /// What the address of a storage should be, for the operator.
 const EXPECTED: &str = "应为 file:文件夹 或 s3://存储桶/前缀?endpoint=…&region=… / must be file:FOLDER or \
                         s3://bucket/prefix?endpoint=…&region=…";
@@ -47,8 +51,8 @@ const CREDENTIALS: &str = "凭据应放在环境变量 AWS_ACCESS_KEY_ID、AWS_S
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
     part: usize,
-    /// Locked from the moment a file is moved to its final place until its row is written.
-    removal: Arc<Mutex<()>>,
+    /// Locked by content, from the moment a file is moved to its final place until its row is written.
+    removals: Arc<[Mutex<()>; LOCKS]>,
 }
 
 /// Why a file was not accepted. Nothing of it is kept.
@@ -147,7 +151,7 @@ impl Storage {
     }
 
     fn of(store: Arc<dyn ObjectStore>, part: usize) -> Self {
-        Self { store, part, removal: Arc::default() }
+        Self { store, part, removals: Arc::new(std::array::from_fn(|_| Mutex::default())) }
     }
 
     /// Begins to receive a file of at most `most` bytes.
@@ -166,11 +170,15 @@ impl Storage {
         }
     }
 
-    /// Waits until no other file is being moved to its final place, and blocks further ones while the guard exists.
+    /// Waits until no other file with the same content is being moved to its final place, and blocks further ones while
+    /// the guard exists.
     ///
     /// A file may be removed only under this lock: no row that refers to it can then be about to be written.
-    pub(crate) async fn lock_removal(&self) -> MutexGuard<'_, ()> {
-        self.removal.lock().await
+    pub(crate) async fn lock_removal(&self, file: &Arrived) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        file.stored.place.hash(&mut hasher);
+        // Few contents share a lock. One lock for all would let every upload wait for one that waits for its row.
+        self.removals[hasher.finish() as usize % LOCKS].lock().await
     }
 
     /// Moves a file to its final place. A file that is there already has the same content. On failure the file is

@@ -1,5 +1,5 @@
-//! The SQL of the rule by which items are counted: what [`super::Figures::count`] is in Rust. `tests/stories/figures.rs`
-//! checks that they agree.
+//! The SQL of the rule by which items are counted: what [`super::Figures::count`] is in Rust.
+//! `tests/stories/figures.rs` checks that they agree.
 
 use crate::rule::workflow;
 
@@ -77,8 +77,8 @@ impl State {
         format!("{} IN ('CLOSED', 'CLOSED_ONGOING')", self.status)
     }
 
-    /// Returns the condition that the item was completed by the end of `day`. A closed item without a date of completion
-    /// counts as always completed.
+    /// Returns the condition that the item was completed by the end of `day`. A closed item without a date of
+    /// completion counts as always completed.
     pub(super) fn is_completed(&self, day: &str) -> String {
         format!("coalesce({} <= {day}, {})", self.completed_on, self.is_closed())
     }

@@ -92,7 +92,7 @@ pub async fn keep(
     storage: &Storage,
     file: Arrived,
 ) -> Result<(i64, Stored)> {
-    let _removal = storage.lock_removal().await;
+    let _removal = storage.lock_removal(&file).await;
     let stored = storage.keep(file).await?;
     let added = add(acting, assignment, &stored).await;
     // If the connection broke during the commit, the row may exist after all. The file then stays: a file without a row

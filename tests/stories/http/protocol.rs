@@ -202,7 +202,7 @@ fn answers_are_small_where_the_caller_unpacks_them_and_nobody_keeps_them() {
     let server = world.serve();
     let query = "{ __schema { types { name description fields { name description } } } }";
     let plain = ask(&server, query);
-    let packed = |codings: &str| {
+    let packed_of = |query: &str, codings: &str| {
         let mut response = Server::agent()
             .post(format!("{}/graphql", server.base))
             .header("content-type", "application/json")
@@ -214,10 +214,13 @@ fn answers_are_small_where_the_caller_unpacks_them_and_nobody_keeps_them() {
         response.body_mut().as_reader().read_to_end(&mut bytes).unwrap();
         (coding.unwrap_or_default(), bytes)
     };
+    let packed = |codings: &str| packed_of(query, codings);
     let (coding, bytes) = packed("br;q=1, gzip;q=0.8");
     assert_eq!((coding.as_str(), &bytes[..2]), ("gzip", [0x1f, 0x8b].as_slice()));
     assert!(bytes.len() * 3 < plain.body.len(), "{} of {}", bytes.len(), plain.body.len());
     assert_eq!(packed("br"), (String::new(), plain.body.clone().into_bytes()));
+    let short = packed_of(ANY, "gzip");
+    assert_eq!(short, ("identity".to_owned(), ask(&server, ANY).body.into_bytes()), "one packet carries it");
     assert_eq!(plain.header("content-encoding"), "");
     for answer in [plain, ask(&server, "{ nope }"), ask(&server, "{"), server.get_graphql(&[("query", ANY)])] {
         assert_eq!((answer.header("cache-control"), answer.header("etag")), ("no-store", ""), "{}", answer.body);

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -109,7 +109,9 @@ impl Page {
 
     fn load(&mut self, before: u64) {
         // Each call reads the events before its answer.
+        let begun = Instant::now();
         while self.loads == before {
+            assert!(begun.elapsed() < LONG, "the page does not load");
             self.call("Runtime.evaluate", &json!({"expression": "1"}));
         }
     }

@@ -39,6 +39,9 @@ const POSTGRES: &str = "RECTIFY_TEST_POSTGRES";
 /// Environment variable that forbids skipping stories. `make test` sets it.
 const ALL: &str = "RECTIFY_TEST_ALL";
 
+/// How long a request may take. A large import takes a minute or two on a slow machine.
+const UNANSWERED: Duration = Duration::from_mins(5);
+
 /// The password of every account that a story creates.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -277,6 +280,7 @@ pub(crate) fn asked(server: &Server, method: &str, path: &str, headers: &[(&str,
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
+        .timeout_global(Some(UNANSWERED))
         .build()
         .into();
     answer(agent.run(request.body(body.to_vec()).unwrap()).unwrap())
@@ -331,7 +335,8 @@ impl Server {
     }
 
     pub(crate) fn agent() -> ureq::Agent {
-        ureq::Agent::config_builder().http_status_as_error(false).build().into()
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(UNANSWERED));
+        config.build().into()
     }
 
     /// Signs an account in with [`PASSWORD`] and returns the session's token.

@@ -48,7 +48,9 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        match tungstenite::client(request, TcpStream::connect(authority).unwrap()) {
+        let stream = TcpStream::connect(authority).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        match tungstenite::client(request, stream) {
             Ok((stream, _)) => Ok(Self { stream, heard: VecDeque::new() }),
             Err(HandshakeError::Failure(Error::Http(response))) => {
                 let body: Value = serde_json::from_slice(response.body().as_deref().unwrap()).unwrap();

@@ -15,6 +15,8 @@ use crate::mail::status::Status;
 
 /// A connection that was idle for longer is tested before its next mail.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long the server may take to answer the goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// Reply codes that refuse this client, whatever the mail (RFC 4954).
 const UNWELCOME: &[u16] = &[530, 534, 535, 538];
 /// The reply code of a server that closes the connection.
@@ -115,13 +117,13 @@ impl Drop for Counted {
 pub(super) struct Line {
     connection: AsyncSmtpConnection,
     used_at: Instant,
-    _counted: Counted,
+    counted: Counted,
 }
 
 impl Line {
     /// Makes a line of a connection that is signed in and has been counted since it was begun.
     pub(super) fn over(connection: AsyncSmtpConnection, counted: Counted) -> Self {
-        Self { connection, used_at: Instant::now(), _counted: counted }
+        Self { connection, used_at: Instant::now(), counted }
     }
 
     /// Checks whether the connection can be used for the next mail.
@@ -182,8 +184,11 @@ impl Line {
         }
     }
 
-    /// Says goodbye and closes the connection.
-    pub(super) async fn close(mut self) {
-        self.connection.abort().await;
+    /// Says goodbye and closes the connection. It counts as closed from the beginning, and a server that does not
+    /// answer is not waited for.
+    pub(super) async fn close(self) {
+        let Self { mut connection, counted, .. } = self;
+        drop(counted);
+        _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
     }
 }

@@ -43,6 +43,11 @@ const EXPECTED: &str = "邮件地址应为 smtp://用户:密码@主机:587?tls=s
                         smtps://user:password@host or file:FOLDER; percent-encode user and password, or set \
                         mail_host, mail_user and mail_password instead";
 
+/// Says that the server did not answer.
+fn silent() -> String {
+    format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs())
+}
+
 /// What the address of a mail server says.
 pub(super) struct Address {
     host: String,
@@ -177,9 +182,8 @@ impl Server {
             Ok(Err(broken)) => broken,
             // The abandoned connection, which would be one answer behind, went with the attempt.
             Err(_) => {
-                let why = format!("邮件服务器 {} 秒没有回应", PATIENCE.as_secs());
                 let fault = if *stage == Stage::Content { Fault::Mail { is_final: false } } else { Fault::Server };
-                return Err(Failed::By(fault, why));
+                return Err(Failed::By(fault, silent()));
             }
         };
         Err(self.failed(&broken, *stage))
@@ -187,6 +191,13 @@ impl Server {
 
     /// Connects and signs in, unless a connection is open already, and keeps the connection.
     pub(super) async fn reach(&self) -> Result<(), Failed> {
+        match tokio::time::timeout(PATIENCE, self.knock()).await {
+            Ok(reached) => reached,
+            Err(_) => Err(Failed::By(Fault::Server, silent())),
+        }
+    }
+
+    async fn knock(&self) -> Result<(), Failed> {
         let mut line = match self.take() {
             Some(line) => line,
             None => self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?,
