@@ -13,48 +13,67 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use crate::Result;
 use crate::rule::calendar::{Month, moment};
 
-/// The SQL condition that the assignment `a` owes the account of the month.
+/// The SQL condition that the assignment `a` owes the account of the month. The argument is the condition that it has a
+/// report for the month; without one, this is looked up.
 #[macro_export]
 macro_rules! owes_monthly_account {
     () => {
-        "(a.created_at < {fact:month_end_at} AND a.status NOT IN ('NOT_APPLICABLE', 'NOT_APPLICABLE_PROPOSED') \
-          AND a.declined_at IS NULL \
-          AND NOT EXISTS (SELECT 1 FROM close_out z WHERE z.assignment_id = a.id AND z.closed_on <= {fact:month_end} \
-            AND (z.reopened_at IS NULL OR z.reopened_at >= {fact:month_end_at})) \
-          AND (a.completed_on IS NULL OR a.completed_on >= {fact:month_start}) \
-          AND (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
-            OR EXISTS (SELECT 1 FROM close_out o WHERE o.assignment_id = a.id \
-              AND (o.closed_on IS NULL OR o.closed_on > {fact:month_end}) AND (o.applied_at >= {fact:month_end_at} \
-                OR EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id \
-                  AND p.period = {fact:month})))))"
+        $crate::owes_monthly_account!(
+            "EXISTS (SELECT 1 FROM progress_report p WHERE p.assignment_id = a.id AND p.period = {fact:month})"
+        )
+    };
+    ($is_given:literal) => {
+        concat!(
+            "(a.created_at < {fact:month_end_at} AND a.status NOT IN ('NOT_APPLICABLE', 'NOT_APPLICABLE_PROPOSED') \
+              AND a.declined_at IS NULL \
+              AND NOT EXISTS (SELECT 1 FROM close_out z WHERE z.assignment_id = a.id \
+                AND z.closed_on <= {fact:month_end} \
+                AND (z.reopened_at IS NULL OR z.reopened_at >= {fact:month_end_at})) \
+              AND (a.completed_on IS NULL OR a.completed_on >= {fact:month_start}) \
+              AND (a.status IN ('ASSIGNED', 'IN_PROGRESS', 'RETURNED', 'REOPENED') \
+                OR EXISTS (SELECT 1 FROM close_out o WHERE o.assignment_id = a.id \
+                  AND (o.closed_on IS NULL OR o.closed_on > {fact:month_end}) \
+                  AND (o.applied_at >= {fact:month_end_at} OR ",
+            $is_given,
+            "))))"
+        )
     };
 }
 
-/// The SQL query for the accounts of the units, over the assignments `a` for which a condition holds. `having` may
-/// limit the units.
+/// The SQL query for the accounts of the units, over the assignments `a` for which a condition holds. `such` may limit
+/// the assignments, of which it knows whether they owe the account, were completed in the month and are overdue, and
+/// `having` the units.
+///
+/// What is known of an assignment is found once, and then added up. In one step, a database would find it anew for each
+/// number to which it adds.
 macro_rules! accounts {
-    ($among:literal, $having:literal) => {
+    ($among:literal, $such:literal, $having:literal) => {
         concat!(
-            "(SELECT o.unit_id AS id, o.unit_id, max(o.region_id) AS region_id, sum(o.owes) AS owed, \
-                count(o.reported_at) AS accounted, sum(o.owes) - count(o.reported_at) AS missing, \
-                max(o.reported_at) AS reported_at, sum(o.is_completed) AS completed, sum(o.is_overdue) AS overdue, \
-                CASE WHEN count(o.reported_at) = 0 THEN 'MISSING' \
-                    WHEN count(o.reported_at) < sum(o.owes) THEN 'PARTIAL' ELSE 'GIVEN' END AS state \
-             FROM (SELECT a.unit_id, a.region_id, CASE WHEN ",
-            owes_monthly_account!(),
-            " THEN 1 ELSE 0 END AS owes, CASE WHEN ",
-            owes_monthly_account!(),
-            " THEN (SELECT max(p.submitted_at) FROM progress_report p WHERE p.assignment_id = a.id \
-                AND p.period = {fact:month}) END AS reported_at, \
+            "(WITH a AS MATERIALIZED (SELECT a.id, a.unit_id, a.region_id, a.created_at, a.status, a.declined_at, \
+                a.completed_on, a.due_by, \
+                CASE WHEN a.declined_at IS NULL AND (a.completed_on IS NULL OR a.completed_on >= {fact:month_start}) \
+                    THEN (SELECT max(p.submitted_at) FROM progress_report p WHERE p.assignment_id = a.id \
+                        AND p.period = {fact:month}) END AS given_at \
+                FROM assignment a WHERE a.created_at < {fact:month_end_at} AND a.status <> 'NOT_APPLICABLE' AND ",
+            $among,
+            "), o AS MATERIALIZED (SELECT a.unit_id, a.region_id, a.given_at, CASE WHEN ",
+            owes_monthly_account!("a.given_at IS NOT NULL"),
+            " THEN 1 ELSE 0 END AS owes, \
                 CASE WHEN a.completed_on >= {fact:month_start} AND a.completed_on <= {fact:month_end} \
                     THEN 1 ELSE 0 END AS is_completed, \
                 CASE WHEN a.due_by < {fact:month_as_of} \
                     AND NOT (a.completed_on IS NULL AND a.status IN ('CLOSED', 'CLOSED_ONGOING')) \
                     AND (a.completed_on IS NULL OR a.completed_on > {fact:month_as_of}) \
-                    THEN 1 ELSE 0 END AS is_overdue \
-             FROM assignment a WHERE a.created_at < {fact:month_end_at} AND a.status <> 'NOT_APPLICABLE' AND ",
-            $among,
-            ") o GROUP BY o.unit_id ",
+                    THEN 1 ELSE 0 END AS is_overdue FROM a), \
+             owed AS (SELECT o.unit_id, o.region_id, o.owes, o.is_completed, o.is_overdue, \
+                CASE WHEN o.owes = 1 THEN o.given_at END AS reported_at FROM o ",
+            $such,
+            ") SELECT o.unit_id AS id, o.unit_id, max(o.region_id) AS region_id, sum(o.owes) AS owed, \
+                count(o.reported_at) AS accounted, sum(o.owes) - count(o.reported_at) AS missing, \
+                max(o.reported_at) AS reported_at, sum(o.is_completed) AS completed, sum(o.is_overdue) AS overdue, \
+                CASE WHEN count(o.reported_at) = 0 THEN 'MISSING' \
+                    WHEN count(o.reported_at) < sum(o.owes) THEN 'PARTIAL' ELSE 'GIVEN' END AS state \
+             FROM owed o GROUP BY o.unit_id ",
             $having,
             ")"
         )
@@ -62,7 +81,8 @@ macro_rules! accounts {
 }
 
 /// The SQL query for the accounts of the units that owe one, as far as the caller may see them.
-pub const OWED: &str = accounts!("{sees:assignment:a}", "HAVING sum(o.owes) > 0");
+pub const OWED: &str =
+    accounts!("{sees:assignment:a}", "WHERE o.owes + o.is_completed + o.is_overdue > 0", "HAVING sum(o.owes) > 0");
 
 /// The SQL query for the keys of the assignments of a unit that owe the account of the month, and have not given it.
 /// The unit is that of the row `{t}`.
@@ -128,6 +148,7 @@ pub async fn accounts<C: ConnectionTrait>(
             accounts!(
                 "a.region_id IN (SELECT r.id FROM region r JOIN region top ON top.id = {fact:region} \
                  WHERE substr(r.path, 1, length(top.path)) = top.path)",
+                "",
                 ""
             ),
         ),
@@ -137,6 +158,7 @@ pub async fn accounts<C: ConnectionTrait>(
             accounts!(
                 "a.measure_id IN (SELECT i.measure_id FROM mail_item i WHERE i.mail_id = {fact:mail} \
                  AND i.assignment_id IS NULL)",
+                "",
                 ""
             ),
         ),
