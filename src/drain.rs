@@ -49,8 +49,8 @@ impl Drain {
         }
     }
 
-    /// Says that the server is not ready any more, and goes on serving for its time or until `again`, after which
-    /// nothing is waited for any more.
+    /// Says that the server is not ready any more, and goes on serving for its time or until `again`. Then
+    /// [`Drain::stop`] waits for requests in progress only.
     pub(crate) async fn wait(&mut self, connections: &Connections, again: impl Future<Output = ()>) {
         self.begun.store(true, Ordering::Relaxed);
         connections.drain();

@@ -46,8 +46,8 @@ pub(crate) enum Role {
     Scheduler,
 }
 
-/// How long requests in progress may take after the drain. Together with `drain_seconds`, [`GRACE`] and [`CLOSING`] it
-/// has to be at most `stop_grace_period` in `docker-compose.yml`.
+/// How long requests in progress may take after the drain. Together with `drain_seconds`, [`GRACE`], [`CLOSING`] and
+/// two seconds or so for what follows, it has to be less than `stop_grace_period` in `docker-compose.yml`.
 const HTTP_GRACE: Duration = Duration::from_secs(5);
 /// How long running jobs may take after that.
 const GRACE: Duration = Duration::from_secs(20);
@@ -73,13 +73,34 @@ pub(crate) async fn run(settings: &Settings, role: Role) -> Result<(), Failure> 
     let metrics_port = settings.metrics_listen()?.map(reserve).transpose()?;
     let _lock = database::lock(settings)?;
     warn_of_readable(settings)?;
-    let starting = Box::pin(Started::start(settings, role, port, metrics_port));
-    let started = tokio::select! {
-        started = starting => started?,
+    let opening = Box::pin(Opened::open(settings));
+    let opened = tokio::select! {
+        opened = opening => opened?,
         // A migration that is not finished is taken back.
         () = stop.told() => return Ok(()),
     };
+    let started = Box::pin(Started::start(settings, role, opened, port, metrics_port)).await?;
     started.serve(&mut stop).await
+}
+
+/// The database of a server, and what is read from it before the server starts.
+struct Opened {
+    db: DatabaseConnection,
+    has_accounts: bool,
+    link_key: LinkKey,
+}
+
+impl Opened {
+    /// Opens and migrates the database.
+    async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let db = Box::pin(database::open_for(settings, Use::Migrate)).await?.db;
+        if let Err(error) = ledger::record::database::count_indexes(&db).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
+        }
+        let has_accounts = ledger::people::account::any(&db).await?;
+        let link_key = LinkKey::load(&db).await?;
+        Ok(Self { db, has_accounts, link_key })
+    }
 }
 
 /// What runs in the process of a server.
@@ -93,19 +114,14 @@ struct Started {
 }
 
 impl Started {
-    /// Migrates the database, and starts what the role asks for on the reserved ports.
+    /// Starts what the role asks for, on the reserved ports.
     async fn start(
         settings: &Settings,
         role: Role,
+        Opened { db, has_accounts, link_key }: Opened,
         port: Option<TcpSocket>,
         metrics_port: Option<TcpSocket>,
     ) -> Result<Self, Failure> {
-        let db = Box::pin(database::open_for(settings, Use::Migrate)).await?.db;
-        if let Err(error) = ledger::record::database::count_indexes(&db).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "failed to count indexes; queries may be slower");
-        }
-        let has_accounts = ledger::people::account::any(&db).await?;
-        let link_key = LinkKey::load(&db).await?;
         let (stopping, draining) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let last_tick = Arc::new(OnceLock::new());
         let health = Health::new(db.clone());
@@ -154,39 +170,43 @@ impl Started {
 
     /// Serves until the process is told to stop or the server fails.
     async fn serve(mut self, stop: &mut Stop) -> Result<(), Failure> {
-        let failed = match &mut self.server {
+        let ended = match &mut self.server {
             None => {
                 stop.told().await;
                 None
             }
             Some(served) => tokio::select! {
-                ended = &mut served.serving => Some(ended),
+                ended = &mut served.serving => Some(outcome(ended)),
                 () = stop.told() => None,
             },
         };
-        if let (None, Some(served)) = (&failed, &mut self.server) {
+        let has_failed = matches!(ended, Some(Err(_)));
+        if let Some(Err(failure)) = &ended {
+            tracing::error!(%failure, "the server has failed");
+        }
+        if let (None, Some(served)) = (&ended, &mut self.server) {
             served.drain.wait(&served.connections, stop.told()).await;
         }
         self.stopping.store(true, Ordering::Relaxed);
         tracing::info!("waiting for requests and jobs in progress");
         tokio::select! {
-            ended = self.end(failed) => ended,
+            ended = self.end(ended) => ended,
             () = stop.told() => {
-                tracing::warn!("told to stop again; stopping at once");
-                Ok(())
+                tracing::warn!("told to stop while waiting; stopping at once");
+                if has_failed { Err(Failure::Rejected("服务中断".to_owned())) } else { Ok(()) }
             }
         }
     }
 
-    /// Waits for requests and jobs in progress, and closes everything. `failed` is how the server has ended, if it has.
-    async fn end(self, failed: Option<Result<io::Result<()>, JoinError>>) -> Result<(), Failure> {
+    /// Waits for requests and jobs in progress, and closes everything. `ended` is how the server has ended, if it has.
+    async fn end(self, ended: Option<Result<(), Failure>>) -> Result<(), Failure> {
         let Self { db, server, scheduler, metrics, .. } = self;
-        let ended = match (server, failed) {
-            (None, _) => Ok(Ok(())),
+        let ended = match (server, ended) {
+            (None, _) => Ok(()),
             (Some(_), Some(ended)) => ended,
             (Some(Served { serving, handle, drain, .. }), None) => {
                 drain.stop(handle).await;
-                serving.await
+                outcome(serving.await)
             }
         };
         if let Some(scheduler) = scheduler {
@@ -201,12 +221,14 @@ impl Started {
         } else {
             tracing::warn!("stopping although a connection to the database is still in use");
         }
-        match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::Rejected(format!("服务中断：{error}"))),
-            Err(error) => Err(Failure::Rejected(format!("服务中断：{error}"))),
-        }
+        ended
     }
+}
+
+/// Returns how the task of a server has ended.
+fn outcome(ended: Result<io::Result<()>, JoinError>) -> Result<(), Failure> {
+    let broken = |error: &dyn std::error::Error| Failure::Rejected(format!("服务中断：{error}"));
+    ended.map_err(|failure| broken(&failure))?.map_err(|error| broken(&error))
 }
 
 /// Tells the operator how to sign in while there is no account: logs that the installation is open, or prints a

@@ -76,7 +76,7 @@ fn compare(operation: Operation, answers: &[(Subject, Value)]) -> Outcome<()> {
     for other in rest {
         let agree = match other.0 {
             Subject::PostGraphile | Subject::PgGraphql => leaves(&first.1) == leaves(&other.1),
-            Subject::Limit | Subject::Rectify | Subject::SignedIn => same(&first.1, &other.1),
+            Subject::Limit | Subject::SignedLimit | Subject::Rectify | Subject::SignedIn => same(&first.1, &other.1),
         };
         if !agree {
             let (ours, theirs) = (first.0.name(), other.0.name());

@@ -6,11 +6,11 @@
 //! ```
 //!
 //! creates the database `rectify_bench` on that server, fills it with the national demo ledger if it is empty, checks
-//! that all give the same answers, and puts load on them in turn. Rectify is measured twice: asked by nobody, and by an
-//! office that has signed in and takes compressed answers. PostgreSQL must run on this machine, because its processor
-//! time is measured. PostGraphile is left out without npm, `pg_graphql` where PostgreSQL does not have the extension.
-//! `--write docs/performance.md` writes the tables into that file. `RECTIFY_BENCH_BINARY` names another build of
-//! Rectify to measure.
+//! that all give the same answers, and puts load on them in turn. The limit and Rectify are measured twice: asked by
+//! nobody, and by an office that has signed in and takes compressed answers. PostgreSQL must run on this machine,
+//! because its processor time is measured. PostGraphile is left out without npm, `pg_graphql` where PostgreSQL does not
+//! have the extension. `--write docs/performance.md` writes the tables into that file. `RECTIFY_BENCH_BINARY` names
+//! another build of Rectify to measure.
 //!
 //! `--growth` reports instead which typical requests grow with the ledger (`growth`).
 
@@ -81,6 +81,9 @@ struct Arguments {
     /// Runs the limit's server instead; used by the benchmark itself.
     #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
     serve_limit: Option<Vec<String>>,
+    /// Runs the limit's server that checks sessions and compresses instead; used by the benchmark itself.
+    #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
+    serve_signed_limit: Option<Vec<String>>,
     /// Runs the server in front of `pg_graphql` instead; used by the benchmark itself.
     #[arg(long, hide = true, num_args = 2, value_names = ["ADDRESS", "DATABASE"])]
     serve_pg_graphql: Option<Vec<String>>,
@@ -107,7 +110,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Outcome<()> {
     if let Some([address, database]) = arguments.serve_limit.as_deref() {
-        return limit::serve(address.parse::<SocketAddr>()?, database);
+        return limit::serve(address.parse::<SocketAddr>()?, database, false);
+    }
+    if let Some([address, database]) = arguments.serve_signed_limit.as_deref() {
+        return limit::serve(address.parse::<SocketAddr>()?, database, true);
     }
     if let Some([address, database]) = arguments.serve_pg_graphql.as_deref() {
         return pg_graphql::serve(address.parse::<SocketAddr>()?, database);
@@ -127,7 +133,8 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     if !mended.success() {
         return Err("the figures could not be recounted".into());
     }
-    servers.insert(0, Server::limit(&ledger)?);
+    let signed_limit = Server::limit_signed_in(&ledger, &servers[1])?;
+    servers.splice(0..0, [Server::limit(&ledger)?, signed_limit]);
     ledger.execute(include_str!("peers.sql"))?;
     for (name, peer) in [("PostGraphile", Server::postgraphile(&ledger)), ("pg_graphql", Server::pg_graphql(&ledger))] {
         match peer {

@@ -80,7 +80,9 @@ impl Operation {
     /// Serialises a request for this operation, with more headers.
     pub(crate) fn request(self, (subject, address): Peer, headers: &str, variables: &Value) -> Vec<u8> {
         match subject {
-            Subject::Limit => request_with(address, self.path(), &variables.to_string(), headers),
+            Subject::Limit | Subject::SignedLimit => {
+                request_with(address, self.path(), &variables.to_string(), headers)
+            }
             Subject::Rectify | Subject::SignedIn | Subject::PostGraphile | Subject::PgGraphql => {
                 let body = json!({"query": self.document(subject), "variables": variables});
                 request_with(address, "/graphql", &body.to_string(), headers)

@@ -16,7 +16,7 @@ use crate::pool::{self, Connect, Worker};
 
 /// Runs the server until the process is killed.
 pub(crate) fn serve(address: SocketAddr, database: &str) -> Outcome<()> {
-    pool::serve::<Connection>(address, database, |app| {
+    pool::serve::<Connection>(address, database, false, |app| {
         app.route("/graphql", web::post().to(resolve));
     })
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use actix_web::error::ErrorInternalServerError;
+use actix_web::middleware::{Compress, Condition};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
@@ -25,8 +26,13 @@ pub(crate) async fn connect(config: &Config) -> Result<Client, Error> {
     Ok(client)
 }
 
-/// Runs a server until the process is killed.
-pub(crate) fn serve<C: Connect>(address: SocketAddr, database: &str, routes: fn(&mut ServiceConfig)) -> Outcome<()> {
+/// Runs a server until the process is killed. It may compress answers for clients that accept it.
+pub(crate) fn serve<C: Connect>(
+    address: SocketAddr,
+    database: &str,
+    compresses: bool,
+    routes: fn(&mut ServiceConfig),
+) -> Outcome<()> {
     let database = database.to_owned();
     let cores = std::thread::available_parallelism()?.get();
     // Each worker has its own connections, so that an answer never crosses threads; in total as many as there are
@@ -34,7 +40,10 @@ pub(crate) fn serve<C: Connect>(address: SocketAddr, database: &str, routes: fn(
     let share = CONNECTIONS.div_ceil(cores);
     let server = HttpServer::new(move || {
         let worker = Worker::<C> { database: database.clone(), share, pool: OnceCell::new() };
-        App::new().app_data(web::Data::new(worker)).configure(routes)
+        App::new()
+            .app_data(web::Data::new(worker))
+            .wrap(Condition::new(compresses, Compress::default()))
+            .configure(routes)
     });
     Ok(actix_web::rt::System::new().block_on(server.bind(address)?.run())?)
 }

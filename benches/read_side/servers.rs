@@ -102,6 +102,13 @@ impl Server {
         Self::own(Subject::Limit, "--serve-limit", ledger)
     }
 
+    /// Starts the limit once more, for who has signed in to `other`.
+    pub(crate) fn limit_signed_in(ledger: &Ledger, other: &Self) -> Outcome<Self> {
+        let mut server = Self::own(Subject::SignedLimit, "--serve-signed-limit", ledger)?;
+        server.secret.clone_from(&other.secret);
+        Ok(server)
+    }
+
     /// Starts the server in front of `pg_graphql`, with the extension in the database.
     pub(crate) fn pg_graphql(ledger: &Ledger) -> Outcome<Self> {
         let installed = ledger.rows::<i32>("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_graphql'")?;
@@ -213,7 +220,7 @@ impl Server {
                 self.cursors = marked.collect::<Outcome<_>>()?;
                 return Ok(());
             }
-            Subject::Limit => {
+            Subject::Limit | Subject::SignedLimit => {
                 self.cursors = places.to_vec();
                 return Ok(());
             }

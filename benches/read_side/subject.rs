@@ -7,6 +7,9 @@ use crate::operations::Operation;
 pub(crate) enum Subject {
     /// The hand-written statements.
     Limit,
+    /// The hand-written statements, with a check of the session beside each, and with compressed answers. It does not
+    /// report.
+    SignedLimit,
     /// Rectify.
     Rectify,
     /// Rectify, asked as a browser does in which the national office has signed in: with its token, and for answers
@@ -22,6 +25,7 @@ impl Subject {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Limit => "limit",
+            Self::SignedLimit => "limit, signed in and compressed",
             Self::Rectify => "Rectify",
             Self::SignedIn => "Rectify, signed in and compressed",
             Self::PostGraphile => "PostGraphile",
@@ -36,6 +40,6 @@ impl Subject {
 
     /// Returns whether it can carry out an operation.
     pub(crate) fn can(self, operation: Operation) -> bool {
-        !(self == Self::SignedIn && operation == Operation::Report)
+        !(matches!(self, Self::SignedIn | Self::SignedLimit) && operation == Operation::Report)
     }
 }

@@ -107,6 +107,7 @@ impl Samples {
         let compared = [
             (Subject::Rectify, Subject::Limit),
             (Subject::SignedIn, Subject::Limit),
+            (Subject::SignedIn, Subject::SignedLimit),
             (Subject::PostGraphile, Subject::Rectify),
             (Subject::PgGraphql, Subject::Rectify),
         ];

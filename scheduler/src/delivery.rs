@@ -419,9 +419,11 @@ impl<'a> Run<'a> {
                 return None;
             }
             match self.carry(letter.clone()).await {
-                // A server that does not let in the only one is away.
-                Err(PostError::Crowded(why)) if self.is_last_place() => return Some(Err(PostError::Crowded(why))),
                 Err(PostError::Crowded(why)) => {
+                    // A server that does not let in the only one is away.
+                    if !self.give_up_place() {
+                        return Some(Err(PostError::Crowded(why)));
+                    }
                     tracing::info!(why, "the mail server accepts no further connection; fewer are used");
                     place.forget();
                 }
@@ -439,10 +441,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Gives up one of the places on the mail server, and returns false; returns true if it is the last.
-    fn is_last_place(&self) -> bool {
+    /// Takes a place on the mail server off the count. Returns false if it is the last, which stays.
+    fn give_up_place(&self) -> bool {
         let fewer = |left: usize| left.checked_sub(1).filter(|left| *left > 0);
-        self.left_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err()
+        self.left_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
     /// Carries a letter to the server in a task of its own, so that it does not wait while other mails are written. The

@@ -136,7 +136,8 @@ async fn answered<T>(context: &Context, question: impl Future<Output = ledger::R
 }
 
 /// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.
-/// What it waits for is bounded by itself: each step of a conversation with a mail server, and each statement.
+/// Each step of a conversation with a mail server is bounded, and so are statements, by the database; only if that is
+/// lost together with its machine, it waits for an answer until the kernel gives the connection up.
 pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()> {
     let Pending { job, schedule, occurrence } = pending;
     let Run::Beside { run, .. } = job.run else { return Ok(()) };
@@ -144,11 +145,11 @@ pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()
     let began = Began::now(context);
     let occasion = Occasion { context, occurrence, now: context.now(), is_by_hand: false };
     let failure = match AssertUnwindSafe(run(&occasion).instrument(span.clone())).catch_unwind().await {
-        Ok(Ok(report)) => return succeed(context, pending, began, &report).instrument(span).await,
+        Ok(Ok(report)) => return answered(context, succeed(context, pending, began, &report)).instrument(span).await,
         Ok(Err(error)) => error.into(),
         Err(panic) => Failure::of_panic(panic),
     };
-    runs::fail(&context.db, schedule, occurrence, began, &failure).instrument(span).await
+    answered(context, runs::fail(&context.db, schedule, occurrence, began, &failure)).instrument(span).await
 }
 
 /// Records that a run beside the ticks has succeeded.

@@ -251,6 +251,7 @@ impl Health {
     }
 
     async fn try_to_write(&self) {
+        let was_writable = self.known().is_writable();
         self.known().trying_since = Some(Instant::now());
         // A server that is lost together with its machine never answers.
         let trying = tokio::time::timeout(STUCK, ledger::record::database::try_to_write(&self.db));
@@ -259,7 +260,6 @@ impl Health {
             Err(_) => Some((Trouble::Away, "no answer".to_owned())),
         };
         let mut known = self.known();
-        let was_writable = known.is_writable();
         let trouble = failure.as_ref().map(|(trouble, _)| *trouble);
         *known = Known { tried: Some((Instant::now(), trouble)), trying_since: None };
         match failure {

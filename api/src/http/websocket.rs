@@ -288,26 +288,35 @@ impl Connection {
     }
 }
 
-/// Lets answers be found by a task of their own, one ahead of those that are taken. If the connection asked for them
+/// Lets answers be found by a task of their own, one ahead of that which is taken. If the connection asked for them
 /// itself, a question would stand still while the connection does something else, with the places of readers and the
 /// locks that it holds, for which others wait.
 fn by_itself<T: Send + 'static>(mut answers: BoxStream<'static, T>) -> impl Stream<Item = T> + Send {
     let (sender, receiver) = mpsc::channel(1);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Some(answer) = answers.next().await {
-            if sender.send(answer).await.is_err() {
-                break;
-            }
+        while let Ok(place) = sender.reserve().await {
+            let Some(answer) = answers.next().await else { break };
+            place.send(answer);
         }
     }));
     stream::unfold((receiver, task), |(mut receiver, task)| async move {
-        let answer = receiver.recv().await?;
-        Some((answer, (receiver, task)))
+        if let Some(answer) = receiver.recv().await {
+            return Some((answer, (receiver, task)));
+        }
+        // A task that panicked has no end that could be told as one.
+        match task.await {
+            Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+            _ => None,
+        }
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use futures_util::StreamExt;
     use futures_util::stream;
     use tokio::sync::oneshot;
@@ -321,6 +330,26 @@ mod tests {
         let taken = by_itself(answers);
         is_found.await.expect("the question goes on");
         assert_eq!(taken.collect::<Vec<_>>().await, [Ok(())]);
+    }
+
+    #[actix_web::test]
+    async fn no_more_is_found_than_the_next_answer() {
+        let found = Arc::new(AtomicUsize::new(0));
+        let count = found.clone();
+        let answers = stream::iter(0..100).inspect(move |_| _ = count.fetch_add(1, Ordering::Relaxed)).boxed();
+        let mut taken = pin!(by_itself(answers));
+        assert_eq!(taken.next().await, Some(0));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(found.load(Ordering::Relaxed) <= 2, "{found:?}");
+    }
+
+    #[actix_web::test]
+    #[should_panic(expected = "an operation fails")]
+    async fn a_panic_is_no_end() {
+        let answers = stream::once(async { panic!("an operation fails") }).map(|(): ()| ()).boxed();
+        by_itself(answers).collect::<Vec<_>>().await;
     }
 
     #[actix_web::test]

@@ -2,8 +2,12 @@
 
 use actix_web::HttpResponse;
 use actix_web::error::ErrorBadRequest;
+use actix_web::http::header::ContentEncoding;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
+
+/// The bytes from which on an answer is compressed.
+const SHORT: usize = 1_000;
 
 pub(super) type Answer = actix_web::Result<HttpResponse>;
 
@@ -13,7 +17,12 @@ pub(super) fn respond(root: &str, json: &str) -> HttpResponse {
     for part in ["{\"data\":{\"", root, "\":", json, "}}"] {
         body.push_str(part);
     }
-    HttpResponse::Ok().content_type("application/json").body(body)
+    let mut response = HttpResponse::Ok();
+    // One packet carries it as it is.
+    if body.len() < SHORT {
+        response.insert_header(ContentEncoding::Identity);
+    }
+    response.content_type("application/json").body(body)
 }
 
 /// Returns the current time, and the local date in the ledger's time zone (UTC+8).

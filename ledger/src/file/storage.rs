@@ -170,8 +170,8 @@ impl Storage {
         }
     }
 
-    /// Waits until no other file with the same content is being moved to its final place, and blocks further ones while
-    /// the guard exists.
+    /// Waits until no other file with the same content, or one that shares its lock, is being moved to its final place,
+    /// and blocks further ones while the guard exists.
     ///
     /// A file may be removed only under this lock: no row that refers to it can then be about to be written.
     pub(crate) async fn lock_removal(&self, file: &Arrived) -> MutexGuard<'_, ()> {

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use entity::inspection_round::{ActiveModel, Entity, Model, RoundKind, RoundLevel};
 use entity::problem;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, Statement,
@@ -226,6 +227,10 @@ pub async fn edit(acting: &Acting<'_>, round: Option<i64>, version: i32, changes
     }
     if has_moved {
         let problems = held(&transaction, row.id).await?;
+        // Acts on assignments that do not lock a problem before they read notice its new version.
+        let raise = problem::Entity::update_many()
+            .col_expr(problem::Column::Version, Expr::col(problem::Column::Version).add(1));
+        raise.filter(problem::Column::RoundId.eq(row.id)).exec(&transaction).await?;
         move_grace(&transaction, acting, row.id, &problems).await?;
     }
     let said = Entry::of("EDITED", format!("round_{}", row.id)).changed(before, after);
@@ -253,7 +258,7 @@ pub(super) async fn move_grace(db: &Transaction, acting: &Acting<'_>, round: i64
     const GRACED: &str = "SELECT id FROM problem WHERE round_id = $1 AND due_immediate AND due_on IS NULL \
         UNION SELECT problem_id FROM measure WHERE round_id = $1 AND due_immediate AND plan_due_on IS NULL ORDER BY 1";
     const MOVED: &[&str] = &[
-        "UPDATE problem SET issued_on = $2, version = version + 1, \
+        "UPDATE problem SET issued_on = $2, \
             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END WHERE round_id = $1",
         "UPDATE measure SET issued_on = $2, \
             due_by = CASE WHEN due_immediate AND due_on IS NULL THEN $3 ELSE due_by END, \

@@ -67,7 +67,7 @@ impl State {
         )
     }
 
-    /// Returns the condition that the item applies to whom it is about.
+    /// Returns the condition that the status is another than `NOT_APPLICABLE`.
     pub(super) fn is_applicable(&self) -> String {
         format!("{} <> 'NOT_APPLICABLE'", self.status)
     }
@@ -93,7 +93,7 @@ impl State {
         format!("coalesce({} AND {} > {day}, FALSE)", self.is_completed_by, self.completed_on)
     }
 
-    /// Returns the condition that the deadline `due_by` of the item has passed by the end of `day`.
+    /// Returns the condition that the deadline `due_by` of the item lies before `day`.
     pub(super) fn is_past_due(&self, due_by: &str, day: &str) -> String {
         format!("({} AND {due_by} < {day})", self.is_applicable())
     }

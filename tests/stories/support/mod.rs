@@ -505,7 +505,8 @@ pub(crate) fn skipped(missing: &str) {
 }
 
 /// Runs a story, and panics if it has not ended after a quarter of an hour, so that one that waits for ever is named
-/// and the others are told. The longest takes two minutes on two slow processors.
+/// and the others are told. What it has started goes on. The longest takes two minutes on two
+/// slow processors.
 pub(crate) fn within_time(story: impl FnOnce() + Send + 'static) {
     let (ended, end) = std::sync::mpsc::channel::<()>();
     let name = std::thread::current().name().unwrap_or("story").to_owned();

@@ -19,9 +19,11 @@ use crate::work::Acting;
 const OF_REGION: &[&str] = &[
     "UPDATE region SET parent_id = $2 WHERE parent_id = $1",
     "UPDATE unit SET region_id = $2, version = version + 1 WHERE region_id = $1 AND retired_on IS NULL",
+    // Acts on assignments that do not lock a problem before they read notice its new version.
+    "UPDATE problem SET version = version + 1 WHERE region_id <> $1 AND id IN (\
+        SELECT problem_id FROM measure WHERE region_id = $1 AND region_id <> $2 \
+        UNION SELECT m.problem_id FROM measure m JOIN assignment a ON a.measure_id = m.id WHERE a.region_id = $1)",
     "UPDATE problem SET region_id = $2, version = version + 1 WHERE region_id = $1",
-    "UPDATE problem SET version = version + 1 WHERE region_id <> $2 AND id IN (SELECT m.problem_id FROM measure m \
-        LEFT JOIN assignment a ON a.measure_id = m.id WHERE $1 IN (m.region_id, a.region_id))",
     "UPDATE measure SET region_id = $2 WHERE region_id = $1",
     "UPDATE responsible_party SET region_id = $2 WHERE region_id = $1",
     "UPDATE assignment SET region_id = $2 WHERE region_id = $1",

@@ -198,13 +198,14 @@ impl Server {
     }
 
     async fn knock(&self) -> Result<(), Failed> {
-        let mut line = match self.take() {
-            Some(line) => line,
-            None => self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?,
-        };
-        if !line.is_alive().await {
-            line = self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?;
+        if let Some(mut line) = self.take()
+            && line.is_alive().await
+        {
+            self.keep(line);
+            return Ok(());
         }
+        // The dead connection is dropped by now: it would count as one that the server has let in.
+        let line = self.connect().await.map_err(|broken| self.failed(&broken, Stage::Connection))?;
         self.keep(line);
         Ok(())
     }
