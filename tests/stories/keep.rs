@@ -424,7 +424,11 @@ fn a_regional_office_keeps_its_ledger_by_hand(world: &World) {
 
     // A later feedback date moves the grace period of immediate deadlines, which is thirty days.
     let fed_back = region.on("roundId", &round, json!({"feedbackOn": "2027-02-10"}));
+    let version = "query($id: ID!) { problem(id: $id) { version } }";
+    let version = || region.read(version, &json!({ "id": urgent }))["problem"]["version"].as_i64().unwrap();
+    let before = version();
     region.done("editRound", "round { feedbackOn }", &fed_back);
+    assert_eq!(version(), before + 1, "who works on the problem notices");
     let due = "query($id: ID!) { problem(id: $id) { deadline { overdueAfter } } }";
     assert_eq!(region.read(due, &json!({ "id": urgent }))["problem"]["deadline"]["overdueAfter"], "2027-03-12");
 
@@ -613,10 +617,17 @@ fn an_administrator_keeps_regions_and_units(world: &World) {
     let (before, there) = (count(&other), count(&county));
     assert!(before > 0 && there > 0);
     assert_eq!(admin.refused("retireRegion", &admin.on("regionId", &other, json!({}))).0, "WRONG_STATE");
+    let answered = "query($id: ID!) { assignments(first: 1, filter: {region: {within: $id}}) { nodes {
+        measure { problem { id version } } } } }";
+    let answered =
+        city.read(answered, &json!({ "id": other }))["assignments"]["nodes"][0]["measure"]["problem"].clone();
     let merge = admin.on("regionId", &other, json!({ "intoId": county }));
     let merged = admin.done("mergeRegions", "region { id children { nodes { name } } }", &merge);
     assert_eq!(merged["region"], json!({"id": county, "children": {"nodes": [{"name": "新桥街道"}]}}));
     assert_eq!((count(&other), count(&county)), (0, before + there));
+    let now = "query($id: ID!) { problem(id: $id) { version } }";
+    let now = city.read(now, &json!({ "id": answered["id"] }))["problem"]["version"].as_i64().unwrap();
+    assert_eq!(now, answered["version"].as_i64().unwrap() + 1, "who works on the problem notices");
     let file = world.file("县.xlsx", &crate::support::ledgers::city(&crate::support::ledgers::CITY_ROWS));
     let import = world.run(&["import", &file, "--round", "又一轮", "--region", "990122", "--create-units"]);
     assert!(import.code != 0 && import.out.contains("青坪县已撤并"), "{}", import.out);

@@ -3,7 +3,8 @@
 
 mod cases;
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
@@ -65,12 +66,11 @@ pub(crate) fn report(server: &str) -> Outcome<()> {
     }
     drop(large);
     let explaining = Server::rectify_explaining(&nation, SLOW)?;
-    fs::write(&plans, "")?;
+    let mut written = File::create(&plans)?;
     for (role, secret, slow) in slow_of_roles {
         for Slow { case, .. } in slow {
             let plan = explaining.logged(|| ask(&explaining, case, secret.as_deref()))?;
-            let known = fs::read_to_string(&plans)?;
-            fs::write(&plans, format!("{known}# {role}: {}\n{plan}\n", case.title))?;
+            writeln!(written, "# {role}: {}\n{plan}", case.title)?;
         }
     }
     println!("Plans: {}", plans.display());
