@@ -29,6 +29,8 @@ use crate::runs::{self, Began, Failure};
 /// whose statement hangs fails with the error of that statement. What hangs otherwise is ended after twice that time,
 /// because the jobs after it wait.
 pub const PATIENCE: Duration = Duration::from_mins(10);
+/// How long the database may take to answer, which is more than it lets a statement take.
+const SILENCE: Duration = Duration::from_mins(6);
 /// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number
 /// is logged.
 const RECORDED: usize = 50;
@@ -88,13 +90,13 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
         .filter(schedule::Column::Enabled.eq(true))
         .order_by_asc(schedule::Column::Id)
         .all(&context.db);
-    let schedules = answered(context, async { Ok(enabled.await?) }).await?;
+    let schedules = answered(async { Ok(enabled.await?) }).await?;
     for row in schedules {
         let Some(job) = jobs::find(&row.name) else { continue };
         if (context.stopping)() {
             break;
         }
-        if answered(context, runs::take_back(&context.db, &row, now)).await? || runs::is_waiting(&row, now) {
+        if answered(runs::take_back(&context.db, &row, now)).await? || runs::is_waiting(&row, now) {
             continue;
         }
         let pattern = match Pattern::parse(&row.cron, &row.time_zone, now) {
@@ -123,16 +125,15 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
                 Failure::new(FailureKind::TimedOut, &zh, &en)
             }
         };
-        answered(context, runs::fail(&context.db, row.id, occurrence, began, &failure)).instrument(span).await?;
+        answered(runs::fail(&context.db, row.id, occurrence, began, &failure)).instrument(span).await?;
     }
     Ok(pending)
 }
 
-/// Waits for an answer of the database, as long as a job may take: a server that is lost together with its machine
-/// never answers.
-async fn answered<T>(context: &Context, question: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
+/// Waits for an answer of the database: a server that is lost together with its machine never answers.
+async fn answered<T>(question: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
     let silent = || DbErr::Custom("the database does not answer".to_owned());
-    tokio::time::timeout(context.patience, question).await.map_err(|_| silent())?
+    tokio::time::timeout(SILENCE, question).await.map_err(|_| silent())?
 }
 
 /// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.
@@ -145,11 +146,11 @@ pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()
     let began = Began::now(context);
     let occasion = Occasion { context, occurrence, now: context.now(), is_by_hand: false };
     let failure = match AssertUnwindSafe(run(&occasion).instrument(span.clone())).catch_unwind().await {
-        Ok(Ok(report)) => return answered(context, succeed(context, pending, began, &report)).instrument(span).await,
+        Ok(Ok(report)) => return answered(succeed(context, pending, began, &report)).instrument(span).await,
         Ok(Err(error)) => error.into(),
         Err(panic) => Failure::of_panic(panic),
     };
-    answered(context, runs::fail(&context.db, schedule, occurrence, began, &failure)).instrument(span).await
+    answered(runs::fail(&context.db, schedule, occurrence, began, &failure)).instrument(span).await
 }
 
 /// Records that a run beside the ticks has succeeded.
