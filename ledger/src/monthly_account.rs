@@ -45,7 +45,7 @@ macro_rules! owes_monthly_account {
 /// `having` the units.
 ///
 /// What is known of an assignment is found once, and then added up. In one step, a database would find it anew for each
-/// number to which it adds.
+/// number to which it adds. A report is looked up only for who can owe the account.
 macro_rules! accounts {
     ($among:literal, $such:literal, $having:literal) => {
         concat!(

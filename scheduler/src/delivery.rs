@@ -15,7 +15,7 @@ use ledger::record::delivery::{self, Claimed, Fate, Recipients};
 use ledger::record::{outage, trace};
 use ledger::reminder::{Rules, kind_of};
 use ledger::rule::calendar;
-use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -421,11 +421,10 @@ impl<'a> Run<'a> {
             match self.carry(letter.clone()).await {
                 Err(PostError::Crowded(why)) => {
                     // A server that does not let in the only one is away.
-                    if !self.give_up_place() {
+                    if !self.give_up(place) {
                         return Some(Err(PostError::Crowded(why)));
                     }
                     tracing::info!(why, "the mail server accepts no further connection; fewer are used");
-                    place.forget();
                 }
                 // A probe asks about the server, not about the mail.
                 Err(PostError::Doubtful(why)) if !self.is_probe && self.context.post.blames(&letter) => {
@@ -441,10 +440,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes a place on the mail server off the count. Returns false if it is the last, which stays.
-    fn give_up_place(&self) -> bool {
+    /// Gives up a place on the mail server, and returns true. The last one stays, and false is returned.
+    fn give_up(&self, place: SemaphorePermit<'_>) -> bool {
         let fewer = |left: usize| left.checked_sub(1).filter(|left| *left > 0);
-        self.left_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+        let is_given_up = self.left_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok();
+        if is_given_up {
+            place.forget();
+        }
+        is_given_up
     }
 
     /// Carries a letter to the server in a task of its own, so that it does not wait while other mails are written. The
