@@ -12,6 +12,8 @@ ARG CARGO_AUDITABLE=0.7.7
 RUN cargo install --locked --version ${CARGO_AUDITABLE} cargo-auditable
 WORKDIR /source
 COPY . .
+# Addresses that the loader has to adjust take a tenth of their room in this form, which Debian 12 and later read.
+ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 # Crates and what was compiled stay in caches of this machine, so that a new version builds only what has changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/source/target,sharing=locked \

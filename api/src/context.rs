@@ -308,6 +308,13 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Notes the account of the request for the log.
+    pub(crate) fn note_account(&self) {
+        if let Some(account) = self.admitted.principal.account {
+            let _ = self.noted.account.set(account);
+        }
+    }
+
     /// Returns the actor as the audit trail records it.
     pub(crate) fn by(&self) -> By {
         By {

@@ -29,7 +29,10 @@ pub use noun::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
 pub use plan::{Finish, Root, Statement, plan};
-pub use run::{Finisher, Freshness, Lane, Reader, Replica, Sent, Trouble, dear_places, is_lost, is_violation, trouble};
+pub use run::{
+    Finisher, Freshness, Lane, Premise, Reader, Replica, Sent, Trouble, dear_places, is_lost, is_violation, numbered,
+    trouble,
+};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };

@@ -2,7 +2,7 @@
 //! PostgreSQL, the reader keeps connections of its own, because returning one to the pool costs another round trip, as
 //! much as a small read. A write that is one statement, and so needs no transaction, runs on them too.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgRow};
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value, Values};
 use serde_json::Value as Json;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
@@ -54,6 +54,37 @@ pub enum Freshness {
         /// go back in time.
         session: i64,
     },
+}
+
+/// What a read presumes, and checks in the same statement: that a query still gives what it gave before.
+#[derive(Debug, Clone)]
+pub struct Premise {
+    /// The query, which gives one text or nothing. Each `?` stands for the next value.
+    pub sql: &'static str,
+    /// Its values.
+    pub values: Vec<Value>,
+    /// What it must give.
+    pub expected: String,
+}
+
+impl Premise {
+    /// Adds the query to a statement that gives one value, as a column before it.
+    fn put_before(&self, asked: &mut sea_orm::Statement) {
+        let values = &mut asked.values.get_or_insert_with(|| Values(Vec::new())).0;
+        let sql = numbered(self.sql, values.len() + 1);
+        values.extend(self.values.iter().cloned());
+        asked.sql = format!("SELECT ({sql}) AS premise, ({}) AS data", asked.sql);
+    }
+}
+
+/// Replaces each `?` of a query by a placeholder: `$3`, `$4`, … if `first` is 3.
+pub fn numbered(sql: &str, first: usize) -> String {
+    let mut pieces = sql.split('?');
+    let start = pieces.next().unwrap_or_default().to_owned();
+    pieces.zip(first..).fold(start, |mut sql, (piece, number)| {
+        let _ = write!(sql, "${number}{piece}");
+        sql
+    })
 }
 
 /// A standby of a PostgreSQL database that reads may use.
@@ -137,20 +168,38 @@ impl Reader {
         finisher: &dyn Finisher,
     ) -> Result<String, DbErr> {
         let Statement { asked, finishes, searches } = statement;
-        let _place = match lane {
-            Lane::Cheap => None,
-            Lane::Dear => Some(place(&self.dear).await?),
-        };
+        let _place = self.place(lane).await?;
         let asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches, freshness).await? };
-        let data = self.data(asked, freshness).await?.unwrap_or_else(|| "null".to_owned());
-        if finishes.is_empty() {
-            return Ok(data);
+        finished(self.data(asked, freshness).await?, &finishes, finisher)
+    }
+
+    /// Runs the statement like [`Reader::read`], on the primary, if the premise holds there at the same moment; returns
+    /// none if it does not.
+    pub async fn read_if(
+        &self,
+        premise: &Premise,
+        statement: Statement,
+        lane: Lane,
+        finisher: &dyn Finisher,
+    ) -> Result<Option<String>, DbErr> {
+        let Statement { asked, finishes, searches } = statement;
+        let _place = self.place(lane).await?;
+        let latest = Freshness::Latest;
+        let mut asked = if searches.is_empty() { asked } else { self.narrowed(asked, &searches, latest).await? };
+        premise.put_before(&mut asked);
+        let Some(row) = self.row(asked).await? else { return Ok(None) };
+        if row.try_get_by_index::<Option<String>>(0)?.is_none_or(|found| found != premise.expected) {
+            return Ok(None);
         }
-        let mut answer: Json = serde_json::from_str(&data).map_err(|error| DbErr::Custom(error.to_string()))?;
-        for finish in &finishes {
-            apply(&mut answer, &finish.path, &|value| *value = finisher.finish(finish, value));
+        finished(row.try_get_by_index(1)?, &finishes, finisher).map(Some)
+    }
+
+    /// Takes one of the places for dear reads; a cheap one needs none.
+    async fn place(&self, lane: Lane) -> Result<Option<SemaphorePermit<'_>>, DbErr> {
+        match lane {
+            Lane::Cheap => Ok(None),
+            Lane::Dear => place(&self.dear).await.map(Some),
         }
-        Ok(answer.to_string())
     }
 
     /// Narrows a statement to the rows that the index of searches gives.
@@ -426,6 +475,19 @@ fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, 
             other => return Err(DbErr::Type(format!("statements do not bind values of this kind: {other:?}"))),
         })
     })
+}
+
+/// Completes the answer of a statement: `null` if its root row does not exist.
+fn finished(data: Option<String>, finishes: &[Finish], finisher: &dyn Finisher) -> Result<String, DbErr> {
+    let data = data.unwrap_or_else(|| "null".to_owned());
+    if finishes.is_empty() {
+        return Ok(data);
+    }
+    let mut answer: Json = serde_json::from_str(&data).map_err(|error| DbErr::Custom(error.to_string()))?;
+    for finish in finishes {
+        apply(&mut answer, &finish.path, &|value| *value = finisher.finish(finish, value));
+    }
+    Ok(answer.to_string())
 }
 
 fn apply(value: &mut Json, path: &[Segment], finish: &dyn Fn(&mut Json)) {

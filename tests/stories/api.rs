@@ -7,7 +7,7 @@ use crate::support::{Server, World, stories};
 stories!(
     the_contract_s_operations_run_as_written,
     a_root_field_is_one_statement_whatever_its_depth,
-    signing_in_costs_a_read_one_statement,
+    signing_in_costs_a_read_no_statement_of_its_own,
     a_report_goes_to_the_database_in_few_statements,
     documents_that_differ_in_literals_are_read_once,
     http_is_spoken_by_the_book,
@@ -140,16 +140,24 @@ fn documents_that_differ_in_literals_are_read_once(world: &World) {
     assert_eq!(answer(&merged)["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
 }
 
-fn signing_in_costs_a_read_one_statement(world: &World) {
+fn signing_in_costs_a_read_no_statement_of_its_own(world: &World) {
     world.done(&["demo"]);
     let mine = world.account("unit@gov.example", "responsible-unit", "白河县人民政府");
     let server = world.serve();
     let board = |mine: &str| server.data_as(mine, "{ problems { nodes { id round { name } } } }", &json!({}));
+    let statements = |read: &dyn Fn()| {
+        let before = server.statements();
+        read();
+        server.statements() - before
+    };
     // The first use of a session is recorded.
     board(&mine);
-    let before = server.statements();
-    board(&mine);
-    assert_eq!(server.statements() - before, 2, "the session and the read");
+    assert_eq!(statements(&|| drop(board(&mine))), 1, "the read finds the session as well");
+    let two = "{ problems(first: 1) { totalCount } measures(first: 1) { totalCount } }";
+    server.data_as(&mine, two, &json!({}));
+    assert_eq!(statements(&|| drop(server.data_as(&mine, two, &json!({})))), 2, "two root fields");
+    let wrong = || drop(server.ask_as(&mine, "{ problems(first: 1000) { totalCount } }", &json!({})));
+    assert_eq!(statements(&wrong), 1, "where nothing is read, the session is found first");
     world.done(&["account", "disable", "unit@gov.example"]);
     let refused = server.ask_as(&mine, "{ problems { totalCount } }", &json!({}));
     assert_eq!(refused.code(), "UNAUTHENTICATED", "a session that was ended is over at once");

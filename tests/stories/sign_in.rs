@@ -1,12 +1,15 @@
 //! Sign-in by password: sessions, the lock after wrong passwords with a mail to the owner, tokens, and how they end.
 
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, World, stories};
+use crate::support::{PASSWORD, World, block_on, stories};
 
 stories!(
     wrong_passwords_lock_an_account_for_a_while_and_its_owner_is_told,
     guesses_at_once_are_counted_like_guesses_one_by_one,
+    a_session_in_use_is_over_at_once,
     what_was_opened_is_ended_and_secrets_stay_secret,
     an_account_is_of_a_place_that_is_there,
 );
@@ -89,6 +92,38 @@ fn an_account_is_of_a_place_that_is_there(world: &World) {
     assert_eq!(create(json!({"regionId": "region_4", "phone": "1".repeat(41)})), refused("INVALID", "phone"));
     assert_eq!(create(json!({"regionId": "region_4", "role": "INSPECTOR"})), refused("INVALID", "validUntil"));
     assert_eq!(create(json!({"regionId": "region_4"})), (json!("new@gov.example"), Value::Null, Value::Null));
+}
+
+fn a_session_in_use_is_over_at_once(world: &World) {
+    world.done(&["demo"]);
+    let office = ["--role", "city-office", "--region", "990100"];
+    for (email, until) in [("until@gov.example", &["--until", "2026-11-30"][..]), ("moved@gov.example", &[])] {
+        world.done_with(&[&["account", "create", email], &office[..], until].concat(), PASSWORD);
+    }
+    let (server, clock) = world.serve_under_clock("2026-11-30T23:59");
+    let sign_in = |email: &str| {
+        let input = json!({"input": {"email": email, "password": PASSWORD}});
+        server.data(SIGN_IN, &input)["signIn"]["token"].as_str().unwrap().to_owned()
+    };
+    let read = "{ problems(first: 1) { totalCount } }";
+    let [until, moved, ended] = ["until@gov.example", "moved@gov.example", "moved@gov.example"].map(sign_in);
+    // Twice, so that the server knows the document and the caller.
+    for token in [&until, &moved, &ended, &until, &moved, &ended] {
+        server.data_as(token, read, &json!({}));
+    }
+    server.data_as(&ended, "mutation { signOut { isEnded } }", &json!({}));
+    assert_eq!(server.ask_as(&ended, read, &json!({})).code(), "UNAUTHENTICATED");
+    server.data_as(&moved, read, &json!({}));
+    let change = "UPDATE account SET role = 'COUNTY_OFFICE' WHERE email = 'moved@gov.example'";
+    block_on(async { world.db().await.execute_unprepared(change).await.unwrap() });
+    let seen = server.data_as(&moved, "{ viewer { role } }", &json!({}));
+    assert_eq!(seen["viewer"]["role"], "COUNTY_OFFICE");
+    // On another day, an account may have expired.
+    clock.pass(TimeDelta::seconds(61));
+    assert_eq!(server.ask_as(&until, read, &json!({})).code(), "UNAUTHENTICATED");
+    server.data_as(&moved, read, &json!({}));
+    clock.pass(TimeDelta::hours(12));
+    assert_eq!(server.ask_as(&moved, read, &json!({})).code(), "UNAUTHENTICATED");
 }
 
 fn what_was_opened_is_ended_and_secrets_stay_secret(world: &World) {

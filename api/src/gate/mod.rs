@@ -15,11 +15,13 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use ledger::people::account::{self, security_log, sign_in};
+use ledger::people::account::session::Remembered;
+use ledger::people::account::{self, digest, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;
 use ledger::work::Acting;
-use planner::{Freshness, Reader};
+use planner::{Freshness, Premise, Reader};
+use quick_cache::sync::Cache;
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use tokio::task::JoinHandle;
 
@@ -34,6 +36,8 @@ const FRESH: i64 = 1_000;
 /// How long admitting a request may take. It reads a row or two, so if it takes longer, the database cannot be reached
 /// or has no free connection, and the caller hears so rather than waiting as long as a job would.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How many callers are remembered.
+const MAX_REMEMBERED: usize = 10_000;
 /// How long a session that has written reads the primary, whatever a standby has.
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// How long an answer waits until its change is noted, which takes a millisecond or so.
@@ -71,6 +75,12 @@ impl Admitted {
     pub(crate) fn show_latest(&self) {
         self.is_latest.store(true, Ordering::Relaxed);
     }
+}
+
+/// A caller who was admitted a moment ago. They are one of a request only if its reads find that the premise holds.
+pub(crate) struct Presumed {
+    pub(crate) admitted: Admitted,
+    pub(crate) premise: Premise,
 }
 
 /// A change by a session that is not noted yet. It is noted when this is dropped, too, because a change may be
@@ -119,6 +129,8 @@ pub(crate) struct Gate {
     idle: Option<TimeDelta>,
     /// Limits how many denials of an account are written to the audit trail.
     denials: DefaultKeyedRateLimiter<i64>,
+    /// The callers of the last minute, by their secrets' hashes.
+    remembered: Cache<String, Arc<Remembered>>,
     /// The sessions that have just written, and when.
     recent_writers: Mutex<HashMap<i64, Instant>>,
     is_closed: AtomicBool,
@@ -144,6 +156,7 @@ impl Gate {
         };
         let (is_closed, asked_at) = (AtomicBool::new(false), AtomicI64::new(i64::MIN));
         let denials = RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN));
+        let remembered = Cache::new(MAX_REMEMBERED);
         let recent_writers = Mutex::default();
         Self {
             reader,
@@ -153,6 +166,7 @@ impl Gate {
             opens,
             idle,
             denials,
+            remembered,
             recent_writers,
             is_closed,
             asked_at,
@@ -181,8 +195,7 @@ impl Gate {
             };
             return Ok(Admitted::anonymous(principal));
         };
-        let secret = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let secret = secret.map(|(_, secret)| secret.trim().to_owned()).ok_or_else(unauthenticated)?;
+        let secret = bearer(words).ok_or_else(unauthenticated)?.to_owned();
         let now = (self.clock)();
         let found = account::authenticate(&self.reader, &secret, (now, self.zone), self.idle)
             .await
@@ -197,9 +210,24 @@ impl Gate {
                 }
             });
         }
+        self.remembered.insert(found.remembered.hash.clone(), Arc::new(found.remembered));
         let is_latest = Arc::new(AtomicBool::new(self.has_just_written(found.session)));
         let session = Some((found.session, secret));
         Ok(Admitted { principal: found.principal, session, freshness: found.freshness, is_latest })
+    }
+
+    /// Returns the caller that a header would have authenticated a moment ago. None if there was no such request, and
+    /// where reads may use standbys, which may know less than the primary about who may read.
+    pub(crate) fn presume(&self, authorization: Option<&str>) -> Option<Presumed> {
+        if self.reader.has_replicas() {
+            return None;
+        }
+        let secret = bearer(authorization?)?;
+        let remembered = self.remembered.get(&digest(secret))?;
+        let premise = remembered.premise(((self.clock)(), self.zone))?;
+        let session = Some((remembered.session, secret.to_owned()));
+        let admitted = Admitted { session, ..Admitted::anonymous(remembered.principal.clone()) };
+        Some(Presumed { admitted, premise })
     }
 
     /// Carries out what may change the ledger for a caller, and notes it afterwards, whether it failed or not. Where
@@ -298,6 +326,12 @@ impl Gate {
         self.asked_at.store(now, Ordering::Relaxed);
         Ok(false)
     }
+}
+
+/// Returns the secret of an `Authorization` header; none if the header is not `Bearer …`.
+fn bearer(words: &str) -> Option<&str> {
+    let (_, secret) = words.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(secret.trim())
 }
 
 /// Returns the value of the `Authorization` header; an empty text if it is not visible ASCII.

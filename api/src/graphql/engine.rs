@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{CacheControl, Error, Request as Execution, Response, Variables};
+use async_graphql::{CacheControl, Request as Execution, Response, Variables};
 use entity::account::Role;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use planner::{Bilingual, Freshness, Lane, Reader, Selection};
+use planner::{Bilingual, Freshness, Lane, Premise, Reader, Selection};
 use tracing::Instrument;
 
 use crate::context::{Caller, CheckList, Limits, Oidc, Options, Request, Services};
 use crate::error::{Code, Refused, bounded, failed, finish};
-use crate::gate::Gate;
 use crate::gate::credentials::Queue;
 use crate::gate::lanes::Lanes;
 use crate::gate::rate::Rate;
+use crate::gate::{Gate, Presumed};
 use crate::graphql::credentials::{CREDENTIALS, UNGUESSED};
 use crate::graphql::document::{self, Document, Known, Operation};
 use crate::graphql::escape;
@@ -163,6 +163,32 @@ impl Engine {
         caller: &Caller,
     ) -> Result<Answer, Refused> {
         self.give(self.prepare(asked, caller)?, manner, caller).await
+    }
+
+    /// Answers a query for a caller who is presumed to be the one of a moment ago, by statements that check it. None if
+    /// they find otherwise, and if the operation cannot be answered in this way: nothing has been done then, and the
+    /// caller must be authenticated.
+    pub(crate) async fn answer_presumed(
+        &self,
+        asked: &Params,
+        manner: Manner,
+        caller: &Caller,
+        Presumed { admitted, premise }: Presumed,
+    ) -> Result<Option<Answer>, Refused> {
+        let caller = Caller { admitted, ..caller.clone() };
+        let Ok(ready) = self.prepare(asked.clone(), &caller) else { return Ok(None) };
+        let Some(operation) = ready.planned(&self.types).filter(|_| ready.is_known && ready.permit(manner).is_ok())
+        else {
+            return Ok(None);
+        };
+        let begun = Instant::now();
+        let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
+        let request = self.request(&caller, &ready);
+        let reading = self.plan(operation, &ready.asked.variables, &request, Some(&premise));
+        let Some(json) = self.in_time(reading.instrument(caller.span())).await? else { return Ok(None) };
+        caller.note_account();
+        let _timed = self.note(&ready, &caller).map(|timed| Timed { begun, ..timed });
+        Ok(Some(Answer::Json(json, ready.max_age())))
     }
 
     /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file
@@ -374,10 +400,9 @@ impl Engine {
     }
 
     async fn carry_out(&self, mut ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
-        if let Some(operation) = ready.document.operation.as_ref().filter(|operation| operation.is_planned)
-            && operation.takes(&ready.asked.variables, &self.types)
+        if let Some(operation) = ready.planned(&self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
-            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, &ready)).await
+            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, &ready), None).await
         {
             return Ok(Answer::Json(json, ready.max_age()));
         }
@@ -474,14 +499,26 @@ impl Engine {
     }
 
     /// Answers a query by one SQL statement for each root field, and returns the body of the response. None if anything
-    /// fails: the library then produces the error.
-    async fn plan(&self, operation: &Operation, variables: &Variables, request: &Request) -> Option<String> {
+    /// fails, the premise included: the library then produces the error.
+    async fn plan(
+        &self,
+        operation: &Operation,
+        variables: &Variables,
+        request: &Request,
+        premise: Option<&Premise>,
+    ) -> Option<String> {
         let roots = Selection::with_all(&operation.roots, "Query", variables);
         let mut planned = Vec::with_capacity(roots.len());
         for root in &roots {
             planned.push((root.key(), query::plan(root, request).ok()?));
         }
-        let runs = planned.into_iter().map(async |(key, answer)| Ok::<_, Error>((key, answer.run(request).await?)));
+        let runs = planned.into_iter().map(async |(key, answer)| {
+            let json = match premise {
+                Some(premise) => answer.run_if(premise, request).await,
+                None => answer.run(request).await.ok(),
+            };
+            json.map(|json| (key, json)).ok_or(())
+        });
         let answers: Vec<(&str, String)> = try_join_all(runs).await.ok()?;
         let length = answers.iter().map(|(key, json)| key.len() + json.len() + 4).sum::<usize>();
         let mut body = String::with_capacity(length + 16);
@@ -498,6 +535,12 @@ impl Engine {
 }
 
 impl Ready {
+    /// Returns the operation if the planner answers it.
+    fn planned(&self, types: &Types) -> Option<&Operation> {
+        let operation = self.document.operation.as_ref().filter(|operation| operation.is_planned)?;
+        operation.takes(&self.asked.variables, types).then_some(operation)
+    }
+
     /// Returns for how many seconds caches may keep the answer: 0 unless it is the same for all callers.
     fn max_age(&self) -> i32 {
         let is_shared = self.document.operation.as_ref().is_some_and(rights::is_shared);

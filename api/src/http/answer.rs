@@ -9,11 +9,18 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::context::Caller;
 use crate::error::{Code, Refused};
+use crate::gate;
 use crate::graphql::engine::{Answer, Engine, Manner};
 use crate::graphql::params::Params;
 use crate::http::response::{Media, body, refusal, refuse, respond, respond_all};
 use crate::http::state::AppState;
 use crate::http::{events, export, request};
+
+/// What a request asks.
+enum Asked {
+    One(Params),
+    Batch(Vec<Params>),
+}
 
 /// `GET /graphql` and `POST /graphql`: answers a GraphQL request.
 pub(crate) async fn graphql(request: HttpRequest, payload: web::Payload, state: web::Data<AppState>) -> HttpResponse {
@@ -38,33 +45,21 @@ async fn answer(
     caller: &mut Caller,
     media: Media,
 ) -> Result<HttpResponse, Refused> {
-    state.let_in(request, caller).await?;
+    let presumed = state.presume(request, caller).await?;
     let engine = &state.engine;
-    let (asked, manner) = match *request.method() {
-        Method::POST => {
-            let limits = engine.limits();
-            let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
-            let (mut asked, is_batch) = Params::read_all(&json, engine.limits().batch)?;
-            if is_batch && !Media::Json.is_accepted(request.headers()) {
-                return Err(Refused::new(
-                    Code::NotAcceptable,
-                    "批量请求的答复是 application/json，Accept 应允许它",
-                    "a batch is answered as application/json: accept it",
-                ));
-            }
-            if is_batch {
-                return Ok(respond_all(&answer_all(engine, asked, caller).await?));
-            }
-            (asked.swap_remove(0), Manner::Any)
+    let (asked, manner) = read(request, payload, engine).await?;
+    if let Some(presumed) = presumed {
+        if let Asked::One(asked) = &asked
+            && matches!(media, Media::GraphQl | Media::Json)
+            && let Some(answer) = engine.answer_presumed(asked, manner, caller, presumed).await?
+        {
+            return Ok(respond(answer, media, manner));
         }
-        Method::GET => (Params::of_query_string(request.query_string())?, Manner::Safe),
-        _ => {
-            return Err(Refused::new(
-                Code::MethodNotAllowed,
-                "请用 POST，查询也可用 GET",
-                "use POST; queries may also use GET",
-            ));
-        }
+        state.authenticate(caller, gate::authorization(request.headers())).await?;
+    }
+    let asked = match asked {
+        Asked::One(asked) => asked,
+        Asked::Batch(batch) => return Ok(respond_all(&answer_all(engine, batch, caller).await?)),
     };
     if media == Media::Csv {
         return Ok(export::of_operation(state, caller, asked).await);
@@ -79,6 +74,30 @@ async fn answer(
         return Ok(events::respond(answers, caller.clone(), stream));
     }
     Ok(respond(engine.answer(asked, manner, caller).await?, media, manner))
+}
+
+/// Reads what a request asks, and whether its method permits changes.
+async fn read(request: &HttpRequest, payload: web::Payload, engine: &Engine) -> Result<(Asked, Manner), Refused> {
+    match *request.method() {
+        Method::POST => {
+            let limits = engine.limits();
+            let json = request::body(request.headers(), payload, limits.body, limits.time).await?;
+            let (mut asked, is_batch) = Params::read_all(&json, limits.batch)?;
+            if is_batch && !Media::Json.is_accepted(request.headers()) {
+                return Err(Refused::new(
+                    Code::NotAcceptable,
+                    "批量请求的答复是 application/json，Accept 应允许它",
+                    "a batch is answered as application/json: accept it",
+                ));
+            }
+            let asked = if is_batch { Asked::Batch(asked) } else { Asked::One(asked.swap_remove(0)) };
+            Ok((asked, Manner::Any))
+        }
+        Method::GET => Ok((Asked::One(Params::of_query_string(request.query_string())?), Manner::Safe)),
+        _ => {
+            Err(Refused::new(Code::MethodNotAllowed, "请用 POST，查询也可用 GET", "use POST; queries may also use GET"))
+        }
+    }
 }
 
 async fn answer_all(engine: &Arc<Engine>, batch: Vec<Params>, caller: &Caller) -> Result<Vec<String>, Refused> {

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use crate::context::{Caller, Oidc, Options, Services};
 use crate::error::{Code, Refused, Unserved};
 use crate::gate::rate::Rate;
-use crate::gate::{self, Admitted, Gate};
+use crate::gate::{self, Admitted, Gate, Presumed};
 use crate::graphql::engine::{self, Engine};
 use crate::graphql::rights;
 use crate::graphql::schema::sdl;
@@ -105,13 +105,33 @@ impl AppState {
         authorization: Option<&str>,
     ) -> Result<(), Refused> {
         self.admit(request, caller)?;
+        self.authenticate(caller, authorization).await?;
+        self.admit_account(&caller.admitted)
+    }
+
+    /// Authenticates a caller whose request has passed the other checks of [`Self::let_in`].
+    pub(crate) async fn authenticate(&self, caller: &mut Caller, authorization: Option<&str>) -> Result<(), Refused> {
         // Pinned, because it would make the futures of all routes large.
         let admitting = Box::pin(self.gate.admit(authorization, caller.is_forwarded));
         caller.admitted = self.engine.in_time(admitting.instrument(caller.span())).await??;
-        if let Some(account) = caller.admitted.principal.account {
-            let _ = caller.noted.account.set(account);
-        }
-        self.admit_account(caller)
+        caller.note_account();
+        Ok(())
+    }
+
+    /// Lets a request in like [`Self::let_in`], or returns for whom it would be if nothing has changed since a moment
+    /// ago. The caller stays anonymous then, until [`Self::authenticate`] is called.
+    pub(crate) async fn presume(
+        &self,
+        request: &HttpRequest,
+        caller: &mut Caller,
+    ) -> Result<Option<Presumed>, Refused> {
+        let Some(presumed) = self.gate.presume(gate::authorization(request.headers())) else {
+            self.let_in(request, caller).await?;
+            return Ok(None);
+        };
+        self.admit(request, caller)?;
+        self.admit_account(&presumed.admitted)?;
+        Ok(Some(presumed))
     }
 
     /// Refuses a request for an unknown host, from a page of an unknown origin, or from a caller who sends requests too
@@ -125,12 +145,12 @@ impl AppState {
     /// Refuses an operation on an open connection if its address or account sends requests too often.
     pub(crate) fn admit_again(&self, caller: &Caller) -> Result<(), Refused> {
         self.rate.check(caller.address)?;
-        self.admit_account(caller)
+        self.admit_account(&caller.admitted)
     }
 
     /// Refuses a request if its account sends requests too often, from any address.
-    fn admit_account(&self, caller: &Caller) -> Result<(), Refused> {
-        self.rate.check_account(caller.admitted.principal.account)
+    fn admit_account(&self, admitted: &Admitted) -> Result<(), Refused> {
+        self.rate.check_account(admitted.principal.account)
     }
 
     /// Authenticates a request like [`Self::let_in`], and refuses an anonymous one.

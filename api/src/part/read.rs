@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Error, ServerError};
 use ledger::rule::calendar::Month;
-use planner::{Finish, Finisher, Noun, Planned, Refusal, Root, Selected, Selection, Statement};
+use planner::{Finish, Finisher, Noun, Planned, Premise, Refusal, Root, Selected, Selection, Statement};
 
 use serde_json::Value;
 
@@ -44,6 +44,13 @@ impl Plan {
             }
             Self::Constant(json) => Ok(json.to_owned()),
         }
+    }
+
+    /// Runs the plan like [`Plan::run`] if the premise holds. None if it does not, and where nothing is read, so that
+    /// nothing could tell.
+    pub(crate) async fn run_if(self, premise: &Premise, request: &Request) -> Option<String> {
+        let Self::Statement(statement) = self else { return None };
+        request.reader.read_if(premise, statement, request.lane, &Completing(request)).await.ok()?
     }
 }
 

@@ -23,5 +23,5 @@ pub use keep::{Edit, New, any, create, create_one, edit, find, set_disabled};
 pub use password::Hashed;
 pub(crate) use proof::prove;
 pub(crate) use row::{hold, note, of_account};
-pub(crate) use secret::digest;
+pub use secret::digest;
 pub use session::{NewSession, Opened, SESSION, authenticate, open};

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::record::database::Transaction;
 
 /// Returns the SHA-256 of a secret in hexadecimal. Secrets have at least 80 random bits, so a slow hash is not needed.
-pub(crate) fn digest(secret: &str) -> String {
+pub fn digest(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A secret is shown once and stored as a hash.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use entity::account::Role;
 use entity::delegation;
 use entity::session::{self, SessionKind};
-use planner::{Freshness, Reader};
+use planner::{Freshness, Premise, Reader, numbered};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseConnection, DbBackend, EntityTrait,
@@ -250,7 +252,7 @@ pub(crate) async fn end(db: &Transaction, which: Condition, now: DateTime<Utc>) 
 }
 
 /// The caller that a secret authenticates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Authenticated {
     /// The key of the session or token.
     pub session: i64,
@@ -260,7 +262,74 @@ pub struct Authenticated {
     pub is_stale: bool,
     /// How fresh its reads must be: they show all that it has written.
     pub freshness: Freshness,
+    /// The same caller, for requests that follow soon.
+    pub remembered: Remembered,
 }
+
+/// A caller that a secret has authenticated, for requests that follow soon: their reads may presume that nothing has
+/// changed, and check it in their own statements.
+#[derive(Debug, Clone)]
+pub struct Remembered {
+    /// The key of the session or token.
+    pub session: i64,
+    /// The caller and their rights.
+    pub principal: Principal,
+    /// The hash of the secret.
+    pub hash: String,
+    /// What [`RIGHTS`] gave.
+    rights: String,
+    /// When the secret was authenticated.
+    since: DateTime<Utc>,
+    /// When the use must be recorded.
+    until: DateTime<Utc>,
+}
+
+impl Remembered {
+    /// Returns what a read has to check to rely on this caller; none if the secret must be authenticated anew: after a
+    /// minute, on another day, because accounts expire with a day, or if the clock was set back.
+    pub fn premise(&self, (now, zone): (DateTime<Utc>, Tz)) -> Option<Premise> {
+        let is_same_day = calendar::local_day(self.since, zone) == calendar::local_day(now, zone);
+        (self.since <= now && now < self.until && is_same_day).then(|| Premise {
+            sql: PREMISE.as_str(),
+            values: vec![self.hash.clone().into(), now.into(), false.into()],
+            expected: self.rights.clone(),
+        })
+    }
+}
+
+/// The tables and the condition by which a secret is found. Each `?` is a value: the hash, the moment, and whether the
+/// secret opens a calendar.
+const FOUND: &str = "FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
+     LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
+     WHERE s.hash = ? AND s.revoked_at IS NULL AND s.expires_at > ? AND s.is_calendar = ? \
+     AND NOT a.is_disabled AND NOT coalesce(d.is_disabled, FALSE)";
+
+/// The unit that an account answers for as well as its own: the party committee and the government of a county answer
+/// jointly.
+const GOVERNMENT: &str = "(SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
+     AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会'))";
+
+/// Everything from which the rights of a caller follow, as one text, which is only compared.
+static RIGHTS: LazyLock<String> = LazyLock::new(|| {
+    let columns = [
+        "s.id",
+        "s.kind",
+        "s.actor_id",
+        "s.is_read_only",
+        "s.is_limited",
+        "a.id",
+        "a.role",
+        "a.valid_until",
+        "d.valid_until",
+        "a.unit_id",
+        "r.id",
+        "r.path",
+        GOVERNMENT,
+    ];
+    columns.map(|column| format!("coalesce(CAST({column} AS text), '')")).join(" || ' ' || ")
+});
+
+static PREMISE: LazyLock<String> = LazyLock::new(|| format!("SELECT {} {FOUND}", *RIGHTS));
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -280,6 +349,7 @@ struct Row {
     region: Option<i64>,
     path: Option<String>,
     government: Option<i64>,
+    rights: String,
 }
 
 /// Authenticates a secret with one statement, on the connection that the read which follows uses next.
@@ -310,22 +380,16 @@ async fn find(
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
 ) -> Result<Option<Authenticated>> {
-    // The party committee and the government of a county answer jointly: `government` is the unit that it answers for.
-    let statement = Statement::from_sql_and_values(
-        db.backend(),
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, \
-                s.created_at, s.written_to, \
-                a.id AS account, a.role, \
-                a.valid_until, d.valid_until AS delegate_until, a.unit_id, r.id AS region, r.path, \
-                (SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
-                   AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会')) \
-                   AS government \
-         FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN unit u ON u.id = a.unit_id \
-         LEFT JOIN region r ON r.id = a.region_id LEFT JOIN account d ON d.id = s.actor_id \
-         WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND s.is_calendar = $3 \
-         AND NOT a.is_disabled AND NOT coalesce(d.is_disabled, FALSE)",
-        [digest(secret).into(), now.into(), is_calendar.into()],
+    let sql = format!(
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, \
+                s.written_to, a.id AS account, a.role, a.valid_until, d.valid_until AS delegate_until, a.unit_id, \
+                r.id AS region, r.path, {GOVERNMENT} AS government, {} AS rights {}",
+        *RIGHTS,
+        numbered(FOUND, 1),
     );
+    let hash = digest(secret);
+    let values = [hash.clone().into(), now.into(), is_calendar.into()];
+    let statement = Statement::from_sql_and_values(db.backend(), sql, values);
     let Some(row) = db.row(statement).await? else { return Ok(None) };
     let row = Row::from_query_result(&row, "")?;
     let today = calendar::local_day(now, zone);
@@ -354,7 +418,11 @@ async fn find(
         None if now - row.created_at < NEW => Freshness::Latest,
         written_to => Freshness::Since { position: written_to.unwrap_or_default(), session: row.session },
     };
-    Ok(Some(Authenticated { session: row.session, principal, is_stale: unused >= NOTED, freshness }))
+    let is_stale = unused >= NOTED;
+    let until = row.last_used_at.filter(|_| !is_stale).unwrap_or(now) + NOTED;
+    let remembered =
+        Remembered { session: row.session, principal: principal.clone(), hash, rights: row.rights, since: now, until };
+    Ok(Some(Authenticated { session: row.session, principal, is_stale, freshness, remembered }))
 }
 
 /// Records that a session has written up to the present position of PostgreSQL's log. Does nothing on SQLite.
