@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::pool::PoolConnection;
@@ -141,6 +142,8 @@ struct Kept {
 struct Connected {
     connection: PoolConnection<Postgres>,
     server: Arc<PgConnectOptions>,
+    /// The thread that opened it, whose runtime hears what arrives on it.
+    thread: ThreadId,
 }
 
 impl Reader {
@@ -311,14 +314,17 @@ impl Kept {
 
     async fn attempt(&self, db: &DatabaseConnection, asked: &sea_orm::Statement) -> Result<Vec<PgRow>, DbErr> {
         let server = db.get_postgres_connection_pool().connect_options();
+        let thread = thread::current().id();
         let idle = self.idle.lock().ok().and_then(|mut idle| {
             // Those to another server than the pool's present one are of no use: it is no longer the primary.
             idle.retain(|kept| Arc::ptr_eq(&kept.server, &server));
-            idle.pop()
+            // Another thread's would have to wake this one for each answer.
+            let own = idle.iter().rposition(|kept| kept.thread == thread);
+            own.map(|own| idle.swap_remove(own)).or_else(|| idle.pop())
         });
         let mut connected = match idle {
             Some(connected) => connected,
-            None => Connected { connection: self.fresh(db).await?, server },
+            None => Connected { connection: self.fresh(db).await?, server, thread },
         };
         let begun = Instant::now();
         let rows = connected.connection.fetch_all(query(asked)?).await;

@@ -167,7 +167,19 @@ impl<'d> Walk<'d> {
                 &format!("{name} 的值是枚举值，不加引号"),
                 &format!("values of the enum {name} are written without quotes"),
             )),
-            (text @ Value::String(_), BaseType::List(inner)) => self.value(text, (&**inner, false), at),
+            // The library looks at the size of a number only where it executes the field.
+            (Value::Number(number), BaseType::Named(name))
+                if name == "Int" && number.as_i64().is_some_and(|number| i32::try_from(number).is_err()) =>
+            {
+                Err(refused(
+                    at,
+                    &format!("{number} 超出 Int 的范围（32 位整数）"),
+                    &format!("{number} is outside the range of Int (whole numbers of 32 bits)"),
+                ))
+            }
+            (one @ (Value::String(_) | Value::Number(_)), BaseType::List(inner)) => {
+                self.value(one, (&**inner, false), at)
+            }
             (Value::Object(members), BaseType::Named(input)) => members.iter().try_for_each(|(name, one)| {
                 let types = self.types;
                 let place = types.of_member(input, name);

@@ -533,6 +533,15 @@ fn what_is_left_out_has_its_default(world: &World) {
         assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{quoted}: {}", answer.body);
         assert!(answer.body.contains("不加引号"), "{}", answer.body);
     }
+    // Also where nothing is executed.
+    for large in ["measure(id: \"none\")", "node(id: \"none\")"] {
+        let answer = ask(
+            &server,
+            &format!("{{ {large} {{ ... on Measure {{ comments(first: 3000000000) {{ totalCount }} }} }} }}"),
+        );
+        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{large}: {}", answer.body);
+        assert!(answer.body.contains("3000000000 超出 Int 的范围"), "{}", answer.body);
+    }
     for allowed in [
         "query($n: ID! = \"measure_1\") { measure(id: $n) { id } }",
         "query($b: Boolean = true) { measures { totalCount @skip(if: $b) } }",
