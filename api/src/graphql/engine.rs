@@ -182,6 +182,7 @@ impl Engine {
             return Ok(None);
         };
         let begun = Instant::now();
+        self.name(operation, &caller);
         let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
         let request = self.request(&caller, &ready);
         let reading = self.plan(operation, &ready.asked.variables, &request, Some(&premise));
@@ -249,15 +250,18 @@ impl Engine {
         self.run(ready, caller).await
     }
 
-    /// Counts an operation, and notes its name if it is registered. Its time is counted when the result is dropped.
+    /// Counts an operation, and notes its name. Its time is counted when the result is dropped.
     fn note(&self, ready: &Ready, caller: &Caller) -> Option<Timed> {
         let operation = ready.document.operation.as_ref()?;
-        let name = operation.name.as_deref().filter(|_| self.persisted.is_closed());
-        metrics::operation(operation.kind, name);
-        if let Some(name) = name {
-            let _ = caller.noted.operation.set(name.to_owned());
-        }
+        metrics::operation(operation.kind, self.name(operation, caller));
         Some(Timed { kind: operation.kind, begun: Instant::now() })
+    }
+
+    /// Notes the name of an operation for the log, and returns it, if it is registered.
+    fn name<'o>(&self, operation: &'o Operation, caller: &Caller) -> Option<&'o str> {
+        let name = operation.name.as_deref().filter(|_| self.persisted.is_closed())?;
+        let _ = caller.noted.operation.set(name.to_owned());
+        Some(name)
     }
 
     async fn run(&self, ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
