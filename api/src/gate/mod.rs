@@ -77,7 +77,8 @@ impl Admitted {
     }
 }
 
-/// A caller who was admitted a moment ago. They are one of a request only if its reads find that the premise holds.
+/// A caller who was admitted a moment ago, and makes another request. It may be answered only by reads whose premise
+/// holds.
 pub(crate) struct Presumed {
     pub(crate) admitted: Admitted,
     pub(crate) premise: Premise,
