@@ -132,8 +132,9 @@ impl Page {
         self.call("Network.setCookie", &json!({"name": name, "value": value, "url": address}));
     }
 
-    /// Chooses a file in the field that a selector names.
+    /// Chooses a file in the field that a selector names, as soon as the page has it.
     pub(crate) fn choose(&mut self, selector: &str, file: &str) {
+        self.run(&format!("until(() => document.querySelector({}))", json!(selector)));
         let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
         let found = self.call("DOM.querySelector", &json!({"nodeId": root, "selector": selector}))["nodeId"].clone();
         self.call("DOM.setFileInputFiles", &json!({"files": [file], "nodeId": found}));
