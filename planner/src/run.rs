@@ -484,14 +484,14 @@ fn query(asked: &sea_orm::Statement) -> Result<sqlx::query::Query<'_, Postgres, 
 }
 
 /// Completes the answer of a statement: `null` if its root row does not exist.
-fn finished(data: Option<String>, finishes: &[Finish], finisher: &dyn Finisher) -> Result<String, DbErr> {
+fn finished(data: Option<String>, fields: &[Finish], finisher: &dyn Finisher) -> Result<String, DbErr> {
     let data = data.unwrap_or_else(|| "null".to_owned());
-    if finishes.is_empty() {
+    if fields.is_empty() {
         return Ok(data);
     }
     let mut answer: Json = serde_json::from_str(&data).map_err(|error| DbErr::Custom(error.to_string()))?;
-    for finish in finishes {
-        apply(&mut answer, &finish.path, &|value| *value = finisher.finish(finish, value));
+    for field in fields {
+        apply(&mut answer, &field.path, &|value| *value = finisher.finish(field, value));
     }
     Ok(answer.to_string())
 }
