@@ -108,11 +108,15 @@ fn a_session_in_use_is_over_at_once(world: &World) {
     let read = "{ problems(first: 1) { totalCount } }";
     let [until, moved, ended] = ["until@gov.example", "moved@gov.example", "moved@gov.example"].map(sign_in);
     // Twice, so that the server knows the document and the caller.
+    let nothing = "{ problems @skip(if: true) { totalCount } }";
     for token in [&until, &moved, &ended, &until, &moved, &ended] {
         server.data_as(token, read, &json!({}));
+        assert_eq!(server.data_as(token, nothing, &json!({})), json!({}));
     }
     server.data_as(&ended, "mutation { signOut { isEnded } }", &json!({}));
-    assert_eq!(server.ask_as(&ended, read, &json!({})).code(), "UNAUTHENTICATED");
+    for query in [nothing, "no document", read] {
+        assert_eq!(server.ask_as(&ended, query, &json!({})).code(), "UNAUTHENTICATED", "{query}");
+    }
     server.data_as(&moved, read, &json!({}));
     let change = "UPDATE account SET role = 'COUNTY_OFFICE' WHERE email = 'moved@gov.example'";
     block_on(async { world.db().await.execute_unprepared(change).await.unwrap() });

@@ -201,7 +201,10 @@ impl Gate {
         let found = account::authenticate(&self.reader, &secret, (now, self.zone), self.idle)
             .await
             .map_err(|error| failed(&error))?;
-        let found = found.ok_or_else(unauthenticated)?;
+        let Some(found) = found else {
+            self.remembered.remove(&digest(&secret));
+            return Err(unauthenticated());
+        };
         if found.is_stale {
             let (own, session) = (self.own.clone(), found.session);
             // In the background: the request neither waits for this update nor fails with it.

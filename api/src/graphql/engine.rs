@@ -176,9 +176,10 @@ impl Engine {
         Presumed { admitted, premise }: Presumed,
     ) -> Result<Option<Answer>, Refused> {
         let caller = Caller { admitted, ..caller.clone() };
-        let Ok(ready) = self.prepare(asked.clone(), &caller) else { return Ok(None) };
-        let Some(operation) = ready.planned(&self.types).filter(|_| ready.is_known && ready.permit(manner).is_ok())
-        else {
+        let mut asked = asked.clone();
+        self.persisted.resolve(&mut asked)?;
+        let Some(Ok(ready)) = self.prepare_known(&asked, &caller) else { return Ok(None) };
+        let Some(operation) = ready.planned(&self.types).filter(|_| ready.permit(manner).is_ok()) else {
             return Ok(None);
         };
         let begun = Instant::now();
@@ -188,7 +189,10 @@ impl Engine {
         let reading = self.plan(operation, &ready.asked.variables, &request, Some(&premise));
         let Some(json) = self.in_time(reading.instrument(caller.span())).await? else { return Ok(None) };
         caller.note_account();
-        let _timed = self.note(&ready, &caller).map(|timed| Timed { begun, ..timed });
+        let _timed = self.note(&ready, &caller).map(|mut timed| {
+            timed.begun = begun;
+            timed
+        });
         Ok(Some(Answer::Json(json, ready.max_age())))
     }
 
@@ -354,15 +358,21 @@ impl Engine {
     /// variables.
     fn prepare(&self, mut asked: Params, caller: &Caller) -> Result<Ready, Refused> {
         self.persisted.resolve(&mut asked)?;
-        if let Some(document) = self.known.get(&asked) {
-            return self.check(document, asked, caller).map(|ready| Ready { is_known: true, ..ready });
+        match self.prepare_known(&asked, caller) {
+            Some(ready) => ready,
+            None => self.prepare_new(asked, caller),
         }
-        if let Some((document, completed)) = self.known.alike(&asked, &self.types)
-            && let Ok(ready) = self.check(document, completed, caller)
-        {
-            return Ok(Ready { is_known: true, sent: Some(asked), ..ready });
+    }
+
+    /// Prepares a request whose document is known, or one that differs from it only in its literals; none if neither
+    /// is.
+    fn prepare_known(&self, asked: &Params, caller: &Caller) -> Option<Result<Ready, Refused>> {
+        if let Some(document) = self.known.get(asked) {
+            return Some(self.check(document, asked.clone(), caller).map(|ready| Ready { is_known: true, ..ready }));
         }
-        self.prepare_new(asked, caller)
+        let (document, completed) = self.known.alike(asked, &self.types)?;
+        let ready = self.check(document, completed, caller).ok()?;
+        Some(Ok(Ready { is_known: true, sent: Some(asked.clone()), ..ready }))
     }
 
     /// Reads and checks a document that is not known.
@@ -515,6 +525,10 @@ impl Engine {
         let mut planned = Vec::with_capacity(roots.len());
         for root in &roots {
             planned.push((root.key(), query::plan(root, request).ok()?));
+        }
+        // Each part of the answer, and so at least one, has to be read for the premise to be checked.
+        if premise.is_some() && (planned.is_empty() || planned.iter().any(|(_, answer)| answer.is_constant())) {
+            return None;
         }
         let runs = planned.into_iter().map(async |(key, answer)| {
             let json = match premise {

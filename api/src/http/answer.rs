@@ -47,16 +47,22 @@ async fn answer(
 ) -> Result<HttpResponse, Refused> {
     let presumed = state.presume(request, caller).await?;
     let engine = &state.engine;
-    let (asked, manner) = read(request, payload, engine).await?;
+    let read = read(request, payload, engine).await;
     if let Some(presumed) = presumed {
-        if let Asked::One(asked) = &asked
-            && matches!(media, Media::GraphQl | Media::Json)
-            && let Some(answer) = engine.answer_presumed(asked, manner, caller, presumed).await?
-        {
+        let answered = match &read {
+            Ok((Asked::One(asked), manner)) if matches!(media, Media::GraphQl | Media::Json) => {
+                engine.answer_presumed(asked, *manner, caller, presumed).await.map(|answer| (answer, *manner))
+            }
+            _ => Ok((None, Manner::Any)),
+        };
+        if let Ok((Some(answer), manner)) = answered {
             return Ok(respond(answer, media, manner));
         }
+        // Only who is authenticated is told what else is wrong.
         state.authenticate(caller, gate::authorization(request.headers())).await?;
+        answered?;
     }
+    let (asked, manner) = read?;
     let asked = match asked {
         Asked::One(asked) => asked,
         Asked::Batch(batch) => return Ok(respond_all(&answer_all(engine, batch, caller).await?)),

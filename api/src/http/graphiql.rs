@@ -39,7 +39,8 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("set-password.css", STYLE, compressed!("set-password.css")),
 ];
 
-/// The version of each asset, in the order of `ASSETS`: the first 8 bytes of its SHA-256, in hexadecimal.
+/// The version of each asset, in the order of `ASSETS`: the first 8 bytes of the SHA-256 of its compressed contents, in
+/// hexadecimal.
 static VERSIONS: LazyLock<Vec<String>> =
     LazyLock::new(|| ASSETS.iter().map(|(.., bytes)| hex::encode(&Sha256::digest(bytes)[..8])).collect());
 

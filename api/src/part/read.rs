@@ -46,6 +46,11 @@ impl Plan {
         }
     }
 
+    /// Returns whether nothing is read.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_))
+    }
+
     /// Runs the plan like [`Plan::run`] if the premise holds. None if it does not, and where nothing is read, so that
     /// nothing could tell.
     pub(crate) async fn run_if(self, premise: &Premise, request: &Request) -> Option<String> {

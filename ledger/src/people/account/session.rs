@@ -309,7 +309,8 @@ const FOUND: &str = "FROM session s JOIN account a ON a.id = s.account_id LEFT J
 const GOVERNMENT: &str = "(SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
      AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会'))";
 
-/// Everything from which the rights of a caller follow, as one text, which is only compared.
+/// Everything from which the rights of a caller follow, as one text, which is only compared. Each column of [`Row`] of
+/// which [`find`] makes a principal has to be here.
 static RIGHTS: LazyLock<String> = LazyLock::new(|| {
     let columns = [
         "s.id",
