@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How many callers are remembered.
 const MAX_REMEMBERED: usize = 10_000;
 /// How long a session that has written reads the primary, whatever a standby has.
-const REMEMBERED: Duration = Duration::from_secs(10);
+const RECENT: Duration = Duration::from_secs(10);
 /// How long an answer waits until its change is noted, which takes a millisecond or so.
 const NOTING: Duration = Duration::from_millis(500);
 
@@ -59,10 +59,10 @@ pub(crate) struct Admitted {
 impl Admitted {
     /// Returns the anonymous caller, which every caller is until the gate has admitted the request.
     pub(crate) fn nobody() -> Self {
-        Self::anonymous(Principal::nobody())
+        Self::without_session(Principal::nobody())
     }
 
-    fn anonymous(principal: Principal) -> Self {
+    fn without_session(principal: Principal) -> Self {
         Self { principal, session: None, freshness: Freshness::Latest, is_latest: Arc::default() }
     }
 
@@ -101,7 +101,7 @@ impl Writing {
 
     fn begin(&mut self) -> Option<JoinHandle<()>> {
         let (session, gate) = (self.session.take()?, self.gate.clone());
-        gate.remember(session);
+        gate.note_writer(session);
         Some(tokio::spawn(async move {
             if let Err(error) = account::session::note_written(&gate.own, session).await {
                 tracing::warn!(%error, "it could not be noted that a session has written; its reads may lag");
@@ -194,7 +194,7 @@ impl Gate {
             } else {
                 Principal::nobody()
             };
-            return Ok(Admitted::anonymous(principal));
+            return Ok(Admitted::without_session(principal));
         };
         let secret = bearer(words).ok_or_else(unauthenticated)?.to_owned();
         let now = (self.clock)();
@@ -202,7 +202,7 @@ impl Gate {
             .await
             .map_err(|error| failed(&error))?;
         let Some(found) = found else {
-            self.remembered.remove(&digest(&secret));
+            self.forget_secret(&secret);
             return Err(unauthenticated());
         };
         if found.is_stale {
@@ -230,8 +230,19 @@ impl Gate {
         let remembered = self.remembered.get(&digest(secret))?;
         let premise = remembered.premise(((self.clock)(), self.zone))?;
         let session = Some((remembered.session, secret.to_owned()));
-        let admitted = Admitted { session, ..Admitted::anonymous(remembered.principal.clone()) };
+        let admitted = Admitted { session, ..Admitted::without_session(remembered.principal.clone()) };
         Some(Presumed { admitted, premise })
+    }
+
+    /// Lets the next request of a caller be authenticated, whatever was found a moment ago.
+    pub(crate) fn forget(&self, admitted: &Admitted) {
+        if let Some((_, secret)) = &admitted.session {
+            self.forget_secret(secret);
+        }
+    }
+
+    fn forget_secret(&self, secret: &str) {
+        self.remembered.remove(&digest(secret));
     }
 
     /// Carries out what may change the ledger for a caller, and notes it afterwards, whether it failed or not. Where
@@ -239,7 +250,7 @@ impl Gate {
     pub(crate) async fn writing<T>(self: &Arc<Self>, admitted: &Admitted, change: impl Future<Output = T>) -> T {
         admitted.show_latest();
         let session = admitted.session.as_ref().filter(|_| self.reader.has_replicas()).map(|(session, _)| *session);
-        session.inspect(|session| self.remember(*session));
+        session.inspect(|session| self.note_writer(*session));
         let writing = Writing { gate: self.clone(), session };
         let done = change.await;
         writing.note().await;
@@ -248,15 +259,15 @@ impl Gate {
 
     /// Lets the next requests of a session show what is committed: until the note is, and what was under way when its
     /// caller left.
-    fn remember(&self, session: i64) {
+    fn note_writer(&self, session: i64) {
         let mut writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
-        writers.retain(|_, since| since.elapsed() < REMEMBERED);
+        writers.retain(|_, since| since.elapsed() < RECENT);
         writers.insert(session, Instant::now());
     }
 
     fn has_just_written(&self, session: i64) -> bool {
         let writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
-        writers.get(&session).is_some_and(|since| since.elapsed() < REMEMBERED)
+        writers.get(&session).is_some_and(|since| since.elapsed() < RECENT)
     }
 
     /// Returns whether a caller who was admitted would be admitted again, with the same rights: sessions end, and an

@@ -167,7 +167,7 @@ impl Engine {
 
     /// Answers a query for a caller who is presumed to be the one of a moment ago, by statements that check it. None if
     /// they find otherwise, and if the operation cannot be answered in this way: nothing has been done then, and the
-    /// caller must be authenticated.
+    /// caller must be authenticated. Refuses an operation for which there is no place, no time or no database.
     pub(crate) async fn answer_presumed(
         &self,
         asked: &Params,
@@ -177,23 +177,31 @@ impl Engine {
     ) -> Result<Option<Answer>, Refused> {
         let caller = Caller { admitted, ..caller.clone() };
         let mut asked = asked.clone();
-        self.persisted.resolve(&mut asked)?;
+        if self.persisted.resolve(&mut asked).is_err() {
+            return Ok(None);
+        }
         let Some(Ok(ready)) = self.prepare_known(&asked, &caller) else { return Ok(None) };
         let Some(operation) = ready.planned(&self.types).filter(|_| ready.permit(manner).is_ok()) else {
             return Ok(None);
         };
         let begun = Instant::now();
         self.name(operation, &caller);
-        let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
-        let request = self.request(&caller, &ready);
-        let reading = self.plan(operation, &ready.asked.variables, &request, Some(&premise));
-        let Some(json) = self.in_time(reading.instrument(caller.span())).await? else { return Ok(None) };
+        let reading = async {
+            let _place = self.lanes.enter(ready.lane, self.limits.time).await?;
+            let request = self.request(&caller, &ready);
+            let planned = self.plan(operation, &ready.asked.variables, &request, Some(&premise));
+            let read = self.in_time(planned.instrument(caller.span())).await.flatten();
+            // The next request asks the gate, which is less patient with a database that does not answer.
+            read.inspect_err(|_| self.gate.forget(&caller.admitted))
+        };
+        let read = reading.await;
+        if matches!(read, Ok(None)) {
+            return Ok(None);
+        }
+        let _timed = self.note(&ready, &caller, begun);
+        let json = read?;
         caller.note_account();
-        let _timed = self.note(&ready, &caller).map(|mut timed| {
-            timed.begun = begun;
-            timed
-        });
-        Ok(Some(Answer::Json(json, ready.max_age())))
+        Ok(json.map(|json| Answer::Json(json, ready.max_age())))
     }
 
     /// Answers a query for a file that is being sent: it waits for its place however many others do, because a file
@@ -206,7 +214,7 @@ impl Engine {
     ) -> Result<Answer, Refused> {
         let ready = self.prepare(asked, caller)?;
         ready.permit(Manner::Safe)?;
-        let _timed = self.note(&ready, caller);
+        let _timed = self.note(&ready, caller, Instant::now());
         let time = if has_begun { Duration::MAX } else { self.limits.time };
         let _place = self.lanes.wait(ready.lane, time).await?;
         self.run(ready, caller).await
@@ -246,7 +254,7 @@ impl Engine {
 
     async fn give(self: &Arc<Self>, ready: Ready, manner: Manner, caller: &Caller) -> Result<Answer, Refused> {
         ready.permit(manner)?;
-        let _timed = self.note(&ready, caller);
+        let _timed = self.note(&ready, caller, Instant::now());
         if let Some(field) = ready.credential() {
             return self.check_secret(field.to_owned(), ready, caller).await;
         }
@@ -254,11 +262,11 @@ impl Engine {
         self.run(ready, caller).await
     }
 
-    /// Counts an operation, and notes its name. Its time is counted when the result is dropped.
-    fn note(&self, ready: &Ready, caller: &Caller) -> Option<Timed> {
+    /// Counts an operation that has begun, and notes its name. Its time is counted when the result is dropped.
+    fn note(&self, ready: &Ready, caller: &Caller, begun: Instant) -> Option<Timed> {
         let operation = ready.document.operation.as_ref()?;
         metrics::operation(operation.kind, self.name(operation, caller));
-        Some(Timed { kind: operation.kind, begun: Instant::now() })
+        Some(Timed { kind: operation.kind, begun })
     }
 
     /// Notes the name of an operation for the log, and returns it, if it is registered.
@@ -332,7 +340,7 @@ impl Engine {
             let once = async move { engine.give(ready, manner, &caller).await };
             return Ok(once.into_stream().boxed());
         }
-        self.note(&ready, &caller);
+        self.note(&ready, &caller, Instant::now());
         let counted = metrics::subscription();
         let begun = Begun::default();
         let execution = self.execution(&ready, &caller).data(begun.clone());
@@ -416,7 +424,8 @@ impl Engine {
     async fn carry_out(&self, mut ready: Ready, caller: &Caller) -> Result<Answer, Refused> {
         if let Some(operation) = ready.planned(&self.types)
             && (ready.is_known || self.validates(&ready, caller).await)
-            && let Some(json) = self.plan(operation, &ready.asked.variables, &self.request(caller, &ready), None).await
+            && let Ok(Some(json)) =
+                self.plan(operation, &ready.asked.variables, &self.request(caller, &ready), None).await
         {
             return Ok(Answer::Json(json, ready.max_age()));
         }
@@ -512,32 +521,36 @@ impl Engine {
         }
     }
 
-    /// Answers a query by one SQL statement for each root field, and returns the body of the response. None if anything
-    /// fails, the premise included: the library then produces the error.
+    /// Answers a query by one SQL statement for each root field, and returns the body of the response. None if one
+    /// fails, or the premise: the library then produces the error. Refuses a presumed caller if the database is away.
     async fn plan(
         &self,
         operation: &Operation,
         variables: &Variables,
         request: &Request,
         premise: Option<&Premise>,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, Refused> {
         let roots = Selection::with_all(&operation.roots, "Query", variables);
         let mut planned = Vec::with_capacity(roots.len());
         for root in &roots {
-            planned.push((root.key(), query::plan(root, request).ok()?));
+            let Ok(plan) = query::plan(root, request) else { return Ok(None) };
+            planned.push((root.key(), plan));
         }
         // Each part of the answer, and so at least one, has to be read for the premise to be checked.
         if premise.is_some() && (planned.is_empty() || planned.iter().any(|(_, answer)| answer.is_constant())) {
-            return None;
+            return Ok(None);
         }
         let runs = planned.into_iter().map(async |(key, answer)| {
             let json = match premise {
-                Some(premise) => answer.run_if(premise, request).await,
+                Some(premise) => answer.run_if(premise, request).await.map_err(Some)?,
                 None => answer.run(request).await.ok(),
             };
-            json.map(|json| (key, json)).ok_or(())
+            json.map(|json| (key, json)).ok_or(None)
         });
-        let answers: Vec<(&str, String)> = try_join_all(runs).await.ok()?;
+        let answers: Vec<(&str, String)> = match try_join_all(runs).await {
+            Ok(answers) => answers,
+            Err(refused) => return refused.map_or(Ok(None), Err),
+        };
         let length = answers.iter().map(|(key, json)| key.len() + json.len() + 4).sum::<usize>();
         let mut body = String::with_capacity(length + 16);
         body.push_str("{\"data\":{");
@@ -548,7 +561,7 @@ impl Engine {
             body.push_str(json);
         }
         body.push_str("}}");
-        Some(body)
+        Ok(Some(body))
     }
 }
 

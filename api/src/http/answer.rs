@@ -49,18 +49,14 @@ async fn answer(
     let engine = &state.engine;
     let read = read(request, payload, engine).await;
     if let Some(presumed) = presumed {
-        let answered = match &read {
-            Ok((Asked::One(asked), manner)) if matches!(media, Media::GraphQl | Media::Json) => {
-                engine.answer_presumed(asked, *manner, caller, presumed).await.map(|answer| (answer, *manner))
-            }
-            _ => Ok((None, Manner::Any)),
-        };
-        if let Ok((Some(answer), manner)) = answered {
-            return Ok(respond(answer, media, manner));
+        if let Ok((Asked::One(asked), manner)) = &read
+            && matches!(media, Media::GraphQl | Media::Json)
+            && let Some(answer) = engine.answer_presumed(asked, *manner, caller, presumed).await?
+        {
+            return Ok(respond(answer, media, *manner));
         }
-        // Only who is authenticated is told what else is wrong.
+        // Only who is authenticated is told what is wrong with the request.
         state.authenticate(caller, gate::authorization(request.headers())).await?;
-        answered?;
     }
     let (asked, manner) = read?;
     let asked = match asked {

@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, Error, ServerError};
 use ledger::rule::calendar::Month;
-use planner::{Finish, Finisher, Noun, Planned, Premise, Refusal, Root, Selected, Selection, Statement};
+use planner::{
+    Finish, Finisher, Noun, Planned, Premise, Refusal, Root, Selected, Selection, Statement, Trouble, trouble,
+};
 
 use serde_json::Value;
 
 use crate::context::Request;
-use crate::error::{Code, coded, masked};
+use crate::error::{Code, Refused, coded, failed, masked};
 
 /// A value to which the SQL of nouns refers by name.
 pub(crate) type Fact = (&'static str, sea_orm::Value);
@@ -51,11 +53,19 @@ impl Plan {
         matches!(self, Self::Constant(_))
     }
 
-    /// Runs the plan like [`Plan::run`] if the premise holds. None if it does not, and where nothing is read, so that
-    /// nothing could tell.
-    pub(crate) async fn run_if(self, premise: &Premise, request: &Request) -> Option<String> {
-        let Self::Statement(statement) = self else { return None };
-        request.reader.read_if(premise, statement, request.lane, &Completing(request)).await.ok()?
+    /// Runs the plan like [`Plan::run`] if the premise holds. None if it does not, if the statement fails, and where
+    /// nothing is read, so that nothing could tell. Refuses it while the database is away, where nobody could be
+    /// authenticated either.
+    pub(crate) async fn run_if(self, premise: &Premise, request: &Request) -> Result<Option<String>, Refused> {
+        let Self::Statement(statement) = self else { return Ok(None) };
+        match request.reader.read_if(premise, statement, request.lane, &Completing(request)).await {
+            Ok(json) => Ok(json),
+            Err(failure) if trouble(&failure) == Some(Trouble::Away) => Err(failed(&failure)),
+            Err(failure) => {
+                tracing::warn!(error = %failure, "a read that finds the session failed; both are tried apart");
+                Ok(None)
+            }
+        }
     }
 }
 

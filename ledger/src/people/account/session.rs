@@ -332,6 +332,17 @@ static RIGHTS: LazyLock<String> = LazyLock::new(|| {
 
 static PREMISE: LazyLock<String> = LazyLock::new(|| format!("SELECT {} {FOUND}", *RIGHTS));
 
+/// The query for a [`Row`].
+static SESSION_ROW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, \
+                s.written_to, a.id AS account, a.role, a.valid_until, d.valid_until AS delegate_until, a.unit_id, \
+                r.id AS region, r.path, {GOVERNMENT} AS government, {} AS rights {}",
+        *RIGHTS,
+        numbered(FOUND, 1),
+    )
+});
+
 #[derive(FromQueryResult)]
 struct Row {
     session: i64,
@@ -381,16 +392,9 @@ async fn find(
     (now, zone): (DateTime<Utc>, Tz),
     idle: Option<TimeDelta>,
 ) -> Result<Option<Authenticated>> {
-    let sql = format!(
-        "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, \
-                s.written_to, a.id AS account, a.role, a.valid_until, d.valid_until AS delegate_until, a.unit_id, \
-                r.id AS region, r.path, {GOVERNMENT} AS government, {} AS rights {}",
-        *RIGHTS,
-        numbered(FOUND, 1),
-    );
     let hash = digest(secret);
     let values = [hash.clone().into(), now.into(), is_calendar.into()];
-    let statement = Statement::from_sql_and_values(db.backend(), sql, values);
+    let statement = Statement::from_sql_and_values(db.backend(), SESSION_ROW.as_str(), values);
     let Some(row) = db.row(statement).await? else { return Ok(None) };
     let row = Row::from_query_result(&row, "")?;
     let today = calendar::local_day(now, zone);
@@ -420,7 +424,7 @@ async fn find(
         written_to => Freshness::Since { position: written_to.unwrap_or_default(), session: row.session },
     };
     let is_stale = unused >= NOTED;
-    let until = row.last_used_at.filter(|_| !is_stale).unwrap_or(now) + NOTED;
+    let until = row.last_used_at.filter(|_| !is_stale).map_or(now, |at| at.min(now)) + NOTED;
     let remembered =
         Remembered { session: row.session, principal: principal.clone(), hash, rights: row.rights, since: now, until };
     Ok(Some(Authenticated { session: row.session, principal, is_stale, freshness, remembered }))
