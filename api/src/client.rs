@@ -11,8 +11,8 @@ use tracing::Instrument;
 
 use crate::context::Caller;
 use crate::error::{Refused, Unserved};
-use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
+use crate::graphql::ready::Manner;
 use crate::http::briefing::{self, BriefingFormat};
 use crate::http::export::{self, ExportedList, TableFormat};
 use crate::http::response::body;

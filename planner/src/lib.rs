@@ -13,6 +13,7 @@ mod group;
 mod noun;
 mod page;
 mod plan;
+mod premise;
 mod run;
 mod schema;
 mod search;
@@ -29,17 +30,15 @@ pub use noun::{
 };
 pub use page::{DEFAULT_PAGE, MAX_PAGE, page_size};
 pub use plan::{Finish, Root, Statement, plan};
-pub use run::{
-    Finisher, Freshness, Lane, Premise, Reader, Replica, Sent, Trouble, dear_places, is_lost, is_violation, numbered,
-    trouble,
-};
+pub use premise::Premise;
+pub use run::{Finisher, Freshness, Lane, Reader, Replica, Sent, Trouble, dear_places, is_lost, is_violation, trouble};
 pub use schema::{
     Connection, Edge, FieldType, PageInfo, Planned, argument, field, object, page_arguments, register_page_arguments,
 };
 pub use search::{Indexed, MAX_KEYS, Texts, grams};
 pub use selection::{Fragments, Given, Selected, Selection};
 pub use sight::{Everything, Sight};
-pub use sql::{Sql, if_held, together, together_holding};
+pub use sql::{Sql, if_held, numbered, together, together_holding};
 
 /// A message to users, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]

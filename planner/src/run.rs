@@ -2,7 +2,7 @@
 //! PostgreSQL, the reader keeps connections of its own, because returning one to the pool costs another round trip, as
 //! much as a small read. A write that is one statement, and so needs no transaction, runs on them too.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -11,11 +11,12 @@ use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgRow};
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, Postgres, Row};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value, Values};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Value};
 use serde_json::Value as Json;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::plan::{Finish, Segment, Statement};
+use crate::premise::Premise;
 use crate::search::{self, Search};
 
 /// Computes the values that only the program can compute, for the caller of a request.
@@ -55,37 +56,6 @@ pub enum Freshness {
         /// go back in time.
         session: i64,
     },
-}
-
-/// What a read presumes, and checks in the same statement: that a query still gives what it gave before.
-#[derive(Debug, Clone)]
-pub struct Premise {
-    /// The query, which gives one text or nothing. Each `?` stands for the next value.
-    pub sql: &'static str,
-    /// Its values.
-    pub values: Vec<Value>,
-    /// What it must give.
-    pub expected: String,
-}
-
-impl Premise {
-    /// Adds the query to a statement that gives one value, as a column before it.
-    fn put_before(&self, asked: &mut sea_orm::Statement) {
-        let values = &mut asked.values.get_or_insert_with(|| Values(Vec::new())).0;
-        let sql = numbered(self.sql, values.len() + 1);
-        values.extend(self.values.iter().cloned());
-        asked.sql = format!("SELECT ({sql}) AS premise, ({}) AS data", asked.sql);
-    }
-}
-
-/// Replaces each `?` of a query by a placeholder: `$3`, `$4`, … if `first` is 3.
-pub fn numbered(sql: &str, first: usize) -> String {
-    let mut pieces = sql.split('?');
-    let start = pieces.next().unwrap_or_default().to_owned();
-    pieces.zip(first..).fold(start, |mut sql, (piece, number)| {
-        let _ = write!(sql, "${number}{piece}");
-        sql
-    })
 }
 
 /// A standby of a PostgreSQL database that reads may use.

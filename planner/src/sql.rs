@@ -14,6 +14,16 @@ use crate::sight::{Everything, Sight};
 /// The most members in one call of the JSON object function. PostgreSQL accepts 100 arguments, two for each member.
 const OBJECT_CHUNK: usize = 45;
 
+/// Replaces each `?` of a query by a placeholder: `$3`, `$4`, … if `first` is 3.
+pub fn numbered(sql: &str, first: usize) -> String {
+    let mut pieces = sql.split('?');
+    let start = pieces.next().unwrap_or_default().to_owned();
+    pieces.zip(first..).fold(start, |mut sql, (piece, number)| {
+        let _ = write!(sql, "${number}{piece}");
+        sql
+    })
+}
+
 /// An SQL statement under construction. Expressions are plain text, in which the placeholders that `bind` returns refer
 /// to bound values.
 pub struct Sql<'a> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use ledger::people::account::session::Remembered;
+use ledger::people::account::authentication::Remembered;
 use ledger::people::account::{self, digest, security_log, sign_in};
 use ledger::people::policy::Principal;
 use ledger::record::audit::By;

@@ -21,7 +21,7 @@ use crate::gate::credentials::Queue;
 use crate::gate::lanes::Lanes;
 use crate::gate::rate::Rate;
 use crate::gate::{Gate, Presumed};
-use crate::graphql::credentials::{CREDENTIALS, UNGUESSED};
+use crate::graphql::credentials::UNGUESSED;
 use crate::graphql::document::{self, Document, Known, Operation};
 use crate::graphql::escape;
 use crate::graphql::feed::{Begun, Feed};
@@ -33,6 +33,7 @@ use crate::graphql::params::Params;
 use crate::graphql::persisted::Persisted;
 use crate::graphql::position;
 use crate::graphql::query;
+use crate::graphql::ready::{Manner, Ready};
 use crate::graphql::rights;
 use crate::graphql::schema::{Ledger, schema, sdl};
 use crate::graphql::types::Types;
@@ -75,27 +76,6 @@ pub(crate) enum Answer {
     Json(String, i32),
     /// A response of the library, with its errors completed for the caller.
     Response(Response),
-}
-
-/// Whether the request method permits changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// A safe method (GET), which must not change anything.
-    Safe,
-    /// Any other method or protocol.
-    Any,
-}
-
-/// A request that has passed the checks of limits and rights, and may be executed.
-struct Ready {
-    document: Arc<Document>,
-    /// Whether the document is known to be valid, because it was executed or validated before.
-    is_known: bool,
-    /// How much the operation asks of the database.
-    lane: Lane,
-    asked: Params,
-    /// The request as it was sent, if the document is that of an earlier one which differed only in its literals.
-    sent: Option<Params>,
 }
 
 /// A query or mutation under way, whose time is counted when this is dropped.
@@ -562,63 +542,6 @@ impl Engine {
         }
         body.push_str("}}");
         Ok(Some(body))
-    }
-}
-
-impl Ready {
-    /// Returns the operation if the planner answers it.
-    fn planned(&self, types: &Types) -> Option<&Operation> {
-        let operation = self.document.operation.as_ref().filter(|operation| operation.is_planned)?;
-        operation.takes(&self.asked.variables, types).then_some(operation)
-    }
-
-    /// Returns for how many seconds caches may keep the answer: 0 unless it is the same for all callers.
-    fn max_age(&self) -> i32 {
-        let is_shared = self.document.operation.as_ref().is_some_and(rights::is_shared);
-        if is_shared { rights::SHARED_FOR } else { 0 }
-    }
-
-    /// Refuses a subscription, and a change that is requested in a manner that must not change anything.
-    fn permit(&self, manner: Manner) -> Result<(), Refused> {
-        if self.subscribes() {
-            return Err(Refused::new(
-                Code::NotAcceptable,
-                "订阅请用 Accept: text/event-stream，或经 WebSocket（/graphql/ws）",
-                "subscriptions require Accept: text/event-stream, or the WebSocket at /graphql/ws",
-            ));
-        }
-        if manner == Manner::Safe && self.changes() {
-            return Err(Refused::new(
-                Code::MethodNotAllowed,
-                "GET 只能查询，变更请用 POST",
-                "GET is for queries only: use POST for mutations",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Returns the root field that checks or sets a secret, if there is one.
-    fn credential(&self) -> Option<&str> {
-        let operation = self.document.operation.as_ref().filter(|one| one.kind == OperationType::Mutation)?;
-        operation.roots.iter().map(Selection::name).find(|name| CREDENTIALS.contains(name))
-    }
-
-    /// Returns the names of the root fields, separated by commas.
-    fn root_names(&self) -> String {
-        let roots = self.document.operation.iter().flat_map(|operation| &operation.roots);
-        roots.map(Selection::name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn queries(&self) -> bool {
-        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Query)
-    }
-
-    fn changes(&self) -> bool {
-        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Mutation)
-    }
-
-    fn subscribes(&self) -> bool {
-        self.document.operation.as_ref().is_some_and(|operation| operation.kind == OperationType::Subscription)
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod params;
 pub(crate) mod persisted;
 pub(crate) mod position;
 pub(crate) mod query;
+pub(crate) mod ready;
 pub(crate) mod rights;
 pub(crate) mod schema;
 pub(crate) mod share;

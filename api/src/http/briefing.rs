@@ -12,8 +12,8 @@ use workbook::{Cell, Document, Section};
 
 use crate::context::Caller;
 use crate::error::Unserved;
-use crate::graphql::engine::Manner;
 use crate::graphql::params::Params;
+use crate::graphql::ready::Manner;
 use crate::http::export::{XLSX, refused, send};
 use crate::http::files::{refuse, slot};
 use crate::http::response::body;

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use ledger::fault::FaultCode;
-use ledger::people::account::session;
+use ledger::people::account::{authentication, session};
 use ledger::rule::ics;
 use ledger::work::own_deadlines;
 
@@ -33,7 +33,8 @@ async fn give(
     state.admit(request, caller)?;
     let services = &state.files.services;
     let now = (services.clock)();
-    let Some(found) = session::authenticate_calendar(&state.gate.reader, secret, (now, services.zone)).await? else {
+    let Some(found) = authentication::authenticate_calendar(&state.gate.reader, secret, (now, services.zone)).await?
+    else {
         let (zh, en) = (
             "日历订阅已失效，请登录后在“我的”中重新建立",
             "this calendar has ended: sign in and create it again under “My account”",

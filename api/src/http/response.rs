@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::context::Caller;
 use crate::error::{AWAY, Code, Refused};
-use crate::graphql::engine::{Answer, Manner};
+use crate::graphql::engine::Answer;
+use crate::graphql::ready::Manner;
 use crate::metrics;
 
 /// The codes of failures inside the server, the gravest first.
