@@ -105,23 +105,30 @@ fn a_session_in_use_is_over_at_once(world: &World) {
         let input = json!({"input": {"email": email, "password": PASSWORD}});
         server.data(SIGN_IN, &input)["signIn"]["token"].as_str().unwrap().to_owned()
     };
-    let read = "{ problems(first: 1) { totalCount } }";
-    let [until, moved, ended] = ["until@gov.example", "moved@gov.example", "moved@gov.example"].map(sign_in);
-    // Twice, so that the server knows the document and the caller.
+    let read = "{ assignments(first: 1) { totalCount } }";
     let nothing = "{ problems @skip(if: true) { totalCount } }";
-    for token in [&until, &moved, &ended, &until, &moved, &ended] {
-        server.data_as(token, read, &json!({}));
-        assert_eq!(server.data_as(token, nothing, &json!({})), json!({}));
-    }
-    server.data_as(&ended, "mutation { signOut { isEnded } }", &json!({}));
-    for query in [nothing, "no document", read] {
+    // Twice, so that the server knows the documents and the caller.
+    let in_use = |email: &str| {
+        let token = sign_in(email);
+        for _ in 0..2 {
+            server.data_as(&token, read, &json!({}));
+            assert_eq!(server.data_as(&token, nothing, &json!({})), json!({}));
+        }
+        token
+    };
+    for query in [read, nothing, "no document"] {
+        let ended = in_use("moved@gov.example");
+        server.data_as(&ended, "mutation { signOut { isEnded } }", &json!({}));
         assert_eq!(server.ask_as(&ended, query, &json!({})).code(), "UNAUTHENTICATED", "{query}");
     }
-    server.data_as(&moved, read, &json!({}));
-    let change = "UPDATE account SET role = 'COUNTY_OFFICE' WHERE email = 'moved@gov.example'";
+    let [until, moved] = ["until@gov.example", "moved@gov.example"].map(in_use);
+    let seen = || server.data_as(&moved, read, &json!({}))["assignments"]["totalCount"].as_i64().unwrap();
+    let of_the_city = seen();
+    let change = "UPDATE account SET role = 'COUNTY_OFFICE', \
+        region_id = (SELECT min(id) FROM region WHERE level = 'COUNTY') WHERE email = 'moved@gov.example'";
     block_on(async { world.db().await.execute_unprepared(change).await.unwrap() });
-    let seen = server.data_as(&moved, "{ viewer { role } }", &json!({}));
-    assert_eq!(seen["viewer"]["role"], "COUNTY_OFFICE");
+    let of_a_county = seen();
+    assert!(0 < of_a_county && of_a_county < of_the_city, "{of_a_county} of {of_the_city}");
     // On another day, an account may have expired.
     clock.pass(TimeDelta::seconds(61));
     assert_eq!(server.ask_as(&until, read, &json!({})).code(), "UNAUTHENTICATED");
