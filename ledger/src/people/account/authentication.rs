@@ -25,7 +25,8 @@ pub struct Authenticated {
     pub session: i64,
     /// The caller and their rights.
     pub principal: Principal,
-    /// Whether the use must be recorded ([`touch`](super::session::touch)), as the last record is at least a minute old.
+    /// Whether the use must be recorded ([`touch`](super::session::touch)), as the last record is at least a minute
+    /// old.
     pub is_stale: bool,
     /// How fresh its reads must be: they show all that it has written.
     pub freshness: Freshness,
