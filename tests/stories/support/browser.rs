@@ -14,12 +14,17 @@ use super::skipped;
 /// The timeout of one call, generous for a busy machine.
 const LONG: Duration = Duration::from_mins(2);
 /// A script that runs in every page before its own: it records violations of the Content Security Policy in `refused`,
-/// and defines `until`, which waits for a condition.
+/// and defines `until`, which waits for a condition and, when it has waited too long, says where it waited.
 const WATCH: &str = "window.refused = [];
     document.addEventListener('securitypolicyviolation', ({violatedDirective, sourceFile, lineNumber}) =>
         window.refused.push(`${violatedDirective} at ${sourceFile}:${lineNumber}`));
-    window.until = (find) => new Promise((done) => {
-        const look = () => { if (find()) done(true); else setTimeout(look, 10); };
+    window.until = (find) => new Promise((done, fail) => {
+        const end = Date.now() + 90_000;
+        const look = () => {
+            if (find()) done(true);
+            else if (Date.now() > end) fail(new Error(`${location.href}\n${document.body?.innerText}`));
+            else setTimeout(look, 10);
+        };
         look();
     });";
 
@@ -30,8 +35,10 @@ pub(crate) struct Page {
     stream: WebSocket<TcpStream>,
     session: Option<String>,
     asked: u64,
-    /// How many pages have loaded.
-    loads: u64,
+    /// The identifier of the page's main frame.
+    frame: Value,
+    /// The documents that have loaded since [`Page::go`] or [`Page::leave`] began, by the identifiers of their loaders.
+    loaded: Vec<Value>,
     /// Warnings and errors of the console, those of the browser included.
     pub(crate) said: Vec<String>,
 }
@@ -63,16 +70,25 @@ impl Page {
         let stream = TcpStream::connect(authority).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         let (stream, _) = tungstenite::client(url.as_str(), stream).unwrap();
-        let mut page = Self { child, _profile: profile, stream, session: None, asked: 0, loads: 0, said: Vec::new() };
-        let target = page.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = page.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
+        let mut page = Self {
+            child,
+            _profile: profile,
+            stream,
+            session: None,
+            asked: 0,
+            frame: Value::Null,
+            loaded: Vec::new(),
+            said: Vec::new(),
+        };
+        page.frame = page.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
+        let attached = page.call("Target.attachToTarget", &json!({"targetId": page.frame, "flatten": true}));
         page.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Log"] {
             page.call(&format!("{domain}.enable"), &json!({}));
         }
+        page.call("Page.setLifecycleEventsEnabled", &json!({"enabled": true}));
         page.call("Page.addScriptToEvaluateOnNewDocument", &json!({"source": WATCH}));
-        page.call("Page.navigate", &json!({"url": address}));
-        page.run(&format!("until(() => location.href.startsWith({address:?}) && document.readyState === 'complete')"));
+        page.go(address);
         Some(page)
     }
 
@@ -86,18 +102,18 @@ impl Page {
 
     /// Opens another address and waits until its page has loaded. Works without scripts.
     pub(crate) fn go(&mut self, address: &str) {
-        let before = self.loads;
-        self.call("Page.navigate", &json!({"url": address}));
-        self.load(before);
+        self.loaded.clear();
+        let loader = self.call("Page.navigate", &json!({"url": address}))["loaderId"].clone();
+        self.wait_for_load(|loaded| *loaded == loader);
     }
 
     /// Runs a script that leads to another page, such as a click, and waits until that page has loaded. Works without
     /// scripts of the page.
     pub(crate) fn leave(&mut self, script: &str) {
-        let before = self.loads;
-        let done = self.call("Runtime.evaluate", &json!({"expression": script, "returnByValue": true}));
-        assert!(done.get("exceptionDetails").is_none(), "{script}\n{done:#}");
-        self.load(before);
+        let before = self.call("Page.getFrameTree", &json!({}))["frameTree"]["frame"]["loaderId"].clone();
+        self.loaded.clear();
+        self.value(script);
+        self.wait_for_load(|loaded| *loaded != before);
     }
 
     /// Returns the value of an expression. Works without scripts of the page.
@@ -107,10 +123,11 @@ impl Page {
         done["result"]["value"].clone()
     }
 
-    fn load(&mut self, before: u64) {
+    /// Waits until a document that is asked for has loaded. The page that is left may tell late that it had loaded.
+    fn wait_for_load(&mut self, asked_for: impl Fn(&Value) -> bool) {
         // Each call reads the events before its answer.
         let begun = Instant::now();
-        while self.loads == before {
+        while !self.loaded.iter().any(&asked_for) {
             assert!(begun.elapsed() < LONG, "the page does not load");
             self.call("Runtime.evaluate", &json!({"expression": "1"}));
         }
@@ -158,7 +175,11 @@ impl Page {
             let Ok(text) = message.to_text() else { continue };
             let told: Value = serde_json::from_str(text).unwrap();
             match told["method"].as_str() {
-                Some("Page.loadEventFired") => self.loads += 1,
+                Some("Page.lifecycleEvent") if told["params"]["name"] == "load" => {
+                    if told["params"]["frameId"] == self.frame {
+                        self.loaded.push(told["params"]["loaderId"].clone());
+                    }
+                }
                 Some("Log.entryAdded") => self.said.push(told["params"]["entry"]["text"].to_string()),
                 Some("Runtime.exceptionThrown") => self.said.push(told["params"]["exceptionDetails"].to_string()),
                 Some("Runtime.consoleAPICalled") if told["params"]["type"] != "log" => {
