@@ -10,11 +10,14 @@ use ledger::record::audit::{By, Key};
 use ledger::record::retention::Retention;
 use ledger::reminder::Timing;
 use ledger::work::Acting;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 
 use crate::mail::Writer;
 use crate::mail::post::Post;
 use crate::webhook::Webhooks;
+
+/// How long the database may take to answer, which is more than it lets a statement take.
+pub const SILENCE: Duration = Duration::from_mins(6);
 
 /// What every job works with, put together by the program from its settings.
 pub struct Context {
@@ -42,6 +45,8 @@ pub struct Context {
     pub audit_head_mail: String,
     /// How long one job of a tick may take until it is ended: [`PATIENCE`](crate::PATIENCE).
     pub patience: Duration,
+    /// How long the database may take to answer what is asked beside the ticks: [`SILENCE`](crate::SILENCE).
+    pub silence: Duration,
     /// Distinguishes this process from others that deliver mail at the same time.
     pub token: String,
     /// Tells the time.
@@ -54,6 +59,16 @@ impl Context {
     /// The present moment.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
+    }
+
+    /// Waits for an answer of the database, at most [`Context::silence`]. A server that is lost together with its
+    /// machine never answers, and its connections are not closed.
+    pub(crate) async fn answered<T, E: From<DbErr>>(
+        &self,
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let silent = || DbErr::Custom("the database does not answer".to_owned());
+        tokio::time::timeout(self.silence, question).await.map_err(|_| silent())?
     }
 
     /// The context of acts that the program does in its own name.

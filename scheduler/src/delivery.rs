@@ -72,7 +72,7 @@ impl Delivered {
 /// During an outage of the mail server, sends a probe if it is time for one or `due_by` is given, and the other mails
 /// only after the server has answered it.
 pub(crate) async fn deliver(context: &Context, due_by: Option<DateTime<Utc>>) -> Result<Delivered> {
-    let taken_back = delivery::take_back(&context.db, context.now()).await?;
+    let taken_back = context.answered(delivery::take_back(&context.db, context.now())).await?;
     if taken_back > 0 {
         tracing::error!(
             mails = taken_back,
@@ -92,13 +92,13 @@ pub(crate) async fn deliver(context: &Context, due_by: Option<DateTime<Utc>>) ->
 
 /// Checks whether the mail server is out, and probes it if it is time to.
 async fn is_out(context: &Context, due_by: Option<DateTime<Utc>>, done: &mut Delivered) -> Result<bool> {
-    let Some(outage) = outage::current(&context.db).await? else { return Ok(false) };
+    let Some(outage) = context.answered(outage::current(&context.db)).await? else { return Ok(false) };
     // The settings name another server now.
     if outage.server != context.post.name() {
-        outage::end(&context.db).await?;
+        context.answered(outage::end(&context.db)).await?;
         return Ok(false);
     }
-    if due_by.is_none() && !outage::take_probe(&context.db, &outage, context.now()).await? {
+    if due_by.is_none() && !context.answered(outage::take_probe(&context.db, &outage, context.now())).await? {
         done.outage = Some((time_until(outage.probe_at, context.now()), outage.reason));
         return Ok(true);
     }
@@ -122,7 +122,7 @@ async fn is_out(context: &Context, due_by: Option<DateTime<Utc>>, done: &mut Del
             // The mail had nothing left to say; the next one may.
             continue;
         }
-        if outage::end(&context.db).await? {
+        if context.answered(outage::end(&context.db)).await? {
             tracing::info!(server = outage.server, since = %outage.since, "the mail server takes mails again");
         }
         return Ok(false);
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
         if !self.is_over.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let outage = outage::current(&self.context.db).await?;
+        let outage = self.context.answered(outage::current(&self.context.db)).await?;
         Ok(outage.map(|outage| (time_until(outage.probe_at, self.context.now()), outage.reason)))
     }
 
@@ -246,7 +246,8 @@ impl<'a> Run<'a> {
     async fn stop(&self, why: &str) -> Result<()> {
         self.is_over.store(true, Ordering::Relaxed);
         let server = self.context.post.name();
-        if outage::begin(&self.context.db, &server, why, self.context.now()).await? {
+        let beginning = outage::begin(&self.context.db, &server, why, self.context.now());
+        if self.context.answered(beginning).await? {
             tracing::error!(server, why, "the mail server takes no mails; nothing is sent until a probe succeeds");
         }
         Ok(())
@@ -264,7 +265,8 @@ impl<'a> Run<'a> {
             if held.is_empty() {
                 continue;
             }
-            if let Err(error) = delivery::renew(&self.context.db, &self.lease, held, self.context.now()).await {
+            let renewing = delivery::renew(&self.context.db, &self.lease, held, self.context.now());
+            if let Err(error) = self.context.answered(renewing).await {
                 tracing::warn!(%error, "the lease on mails could not be renewed");
             }
         }
@@ -278,7 +280,8 @@ impl<'a> Run<'a> {
             let now = self.context.now();
             let moments = (self.due_by.unwrap_or(now), now);
             let size = self.size.load(Ordering::Relaxed);
-            let claimed = match delivery::claim(&self.context.db, &self.lease, moments, size).await {
+            let claiming = delivery::claim(&self.context.db, &self.lease, moments, size);
+            let claimed = match self.context.answered(claiming).await {
                 Ok(claimed) => claimed,
                 Err(error) => return self.fail(error),
             };
@@ -286,7 +289,8 @@ impl<'a> Run<'a> {
                 return;
             }
             self.held().extend(claimed.iter().map(|claimed| claimed.mail.id));
-            match Batch::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail)).await {
+            let reading = Batch::read(&self.context.db, claimed.iter().map(|claimed| &claimed.mail));
+            match self.context.answered(reading).await {
                 Ok(batch) => room.send((claimed, Arc::new(batch))),
                 Err(error) => {
                     for claimed in claimed {
@@ -348,7 +352,7 @@ impl<'a> Run<'a> {
         let batch = if batch.is_fresh() {
             batch
         } else {
-            read_again = Batch::read(&context.db, std::iter::once(mail)).await?;
+            read_again = context.answered(Batch::read(&context.db, std::iter::once(mail))).await?;
             &read_again
         };
         let recipients = &batch.recipients;
@@ -358,7 +362,8 @@ impl<'a> Run<'a> {
         if let Some(until) = self.held_until(mail, recipients, now).await? {
             return Ok(Fate::HeldUntil(until));
         }
-        let message = match context.writer.write(&context.db, (mail, batch), (now, context.zone)).await {
+        let writing = context.writer.write(&context.db, (mail, batch), (now, context.zone));
+        let message = match context.answered(writing).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(Fate::Cancelled("发送前复核：所列事项均已完成、销号或不涉及".to_owned())),
             // A reminder of an earlier version.
@@ -403,7 +408,8 @@ impl<'a> Run<'a> {
         else {
             return Ok(None);
         };
-        let rules = self.rules.get_or_try_init(|| Rules::read(&self.context.db, &self.context.timing)).await?;
+        let reading = || self.context.answered(Rules::read(&self.context.db, &self.context.timing));
+        let rules = self.rules.get_or_try_init(reading).await?;
         let region = recipients.unit(mail).map(|unit| unit.region_id);
         let until = rules.of(kind, region).sent_from(now, self.context.zone);
         Ok((until > now).then_some(until))
@@ -484,7 +490,8 @@ impl<'a> Run<'a> {
     /// given some time.
     async fn record_outcomes(&self, batch: &[Outcome]) {
         for tries in 0.. {
-            match delivery::settle(&self.context.db, &self.lease, batch, self.context.now()).await {
+            let settling = delivery::settle(&self.context.db, &self.lease, batch, self.context.now());
+            match self.context.answered(settling).await {
                 Ok(0) => return,
                 // A try that failed may have recorded them.
                 Ok(_) if tries > 0 => return,

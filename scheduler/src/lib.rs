@@ -21,7 +21,7 @@ mod webhook;
 mod why;
 
 pub use bounce::{MAX_BYTES as MAX_BOUNCE_BYTES, read_bounce};
-pub use context::Context;
+pub use context::{Context, SILENCE};
 pub use job::{Job, Report};
 pub use jobs::{JOBS, find, writer};
 pub use mail::post::{Post, PostError};

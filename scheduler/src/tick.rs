@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use ledger::record::database;
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
 use tracing::Instrument;
@@ -29,8 +29,6 @@ use crate::runs::{self, Began, Failure};
 /// whose statement hangs fails with the error of that statement. What hangs otherwise is ended after twice that time,
 /// because the jobs after it wait.
 pub const PATIENCE: Duration = Duration::from_mins(10);
-/// How long the database may take to answer, which is more than it lets a statement take.
-const SILENCE: Duration = Duration::from_mins(6);
 /// The most missed occurrences of a schedule that are dealt with one by one, the latest; of the others only the number
 /// is logged.
 const RECORDED: usize = 50;
@@ -90,13 +88,13 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
         .filter(schedule::Column::Enabled.eq(true))
         .order_by_asc(schedule::Column::Id)
         .all(&context.db);
-    let schedules = answered(async { Ok(enabled.await?) }).await?;
+    let schedules = context.answered(enabled).await?;
     for row in schedules {
         let Some(job) = jobs::find(&row.name) else { continue };
         if (context.stopping)() {
             break;
         }
-        if answered(runs::take_back(&context.db, &row, now)).await? || runs::is_waiting(&row, now) {
+        if context.answered(runs::take_back(&context.db, &row, now)).await? || runs::is_waiting(&row, now) {
             continue;
         }
         let pattern = match Pattern::parse(&row.cron, &row.time_zone, now) {
@@ -125,20 +123,14 @@ pub async fn tick(context: &Context) -> ledger::Result<Vec<Pending>> {
                 Failure::new(FailureKind::TimedOut, &zh, &en)
             }
         };
-        answered(runs::fail(&context.db, row.id, occurrence, began, &failure)).instrument(span).await?;
+        let failing = runs::fail(&context.db, row.id, occurrence, began, &failure);
+        context.answered(failing).instrument(span).await?;
     }
     Ok(pending)
 }
 
-/// Waits for an answer of the database: a server that is lost together with its machine never answers.
-async fn answered<T>(question: impl Future<Output = ledger::Result<T>>) -> ledger::Result<T> {
-    let silent = || DbErr::Custom("the database does not answer".to_owned());
-    tokio::time::timeout(SILENCE, question).await.map_err(|_| silent())?
-}
-
 /// Carries out a run beside the ticks. It is never cut short: a mail in the middle of being sent would be sent again.
-/// Each step of a conversation with a mail server is bounded, and so are statements, by the database; only if that is
-/// lost together with its machine, it waits for an answer until the kernel gives the connection up.
+/// Each step of a conversation with a mail server is bounded, and so is each question to the database.
 pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()> {
     let Pending { job, schedule, occurrence } = pending;
     let Run::Beside { run, .. } = job.run else { return Ok(()) };
@@ -146,11 +138,13 @@ pub async fn carry_out(context: &Context, pending: Pending) -> ledger::Result<()
     let began = Began::now(context);
     let occasion = Occasion { context, occurrence, now: context.now(), is_by_hand: false };
     let failure = match AssertUnwindSafe(run(&occasion).instrument(span.clone())).catch_unwind().await {
-        Ok(Ok(report)) => return answered(succeed(context, pending, began, &report)).instrument(span).await,
+        Ok(Ok(report)) => {
+            return context.answered(succeed(context, pending, began, &report)).instrument(span).await;
+        }
         Ok(Err(error)) => error.into(),
         Err(panic) => Failure::of_panic(panic),
     };
-    answered(runs::fail(&context.db, schedule, occurrence, began, &failure)).instrument(span).await
+    context.answered(runs::fail(&context.db, schedule, occurrence, began, &failure)).instrument(span).await
 }
 
 /// Records that a run beside the ticks has succeeded.

@@ -47,7 +47,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, beside: Arc<Besid
 async fn deliver(context: &Context) -> Option<Duration> {
     let done = async {
         let of_job = schedule::Column::Name.eq(deliver_mail::NAME);
-        let row = schedule::Entity::find().filter(of_job).one(&context.db).await?;
+        let row = context.answered(schedule::Entity::find().filter(of_job).one(&context.db)).await?;
         if row.is_some_and(|row| !row.enabled) {
             return Ok(delivery::Delivered::default());
         }

@@ -60,6 +60,7 @@ pub(crate) async fn jobs_context(settings: &Settings, db: &DatabaseConnection) -
         audit_key: settings.audit_keys()?.current,
         audit_head_mail: settings.audit_head_mail.clone(),
         patience: scheduler::PATIENCE,
+        silence: scheduler::SILENCE,
         token: format!("{}-{}", std::process::id(), clock::now().timestamp_micros()),
         clock: Arc::new(clock::now),
         stopping: Arc::new(|| false),

@@ -9,10 +9,11 @@ use ledger::record::delivery::{self, Fate};
 use ledger::record::link_key::LinkKey;
 use ledger::reminder::Timing;
 use scheduler::{Context, Links, Post, Webhooks};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 
 use crate::support::ledgers::{CITY_ROWS, ROUND, city};
+use crate::support::way::Way;
 use crate::support::{World, block_on, stories};
 
 stories!(
@@ -57,6 +58,7 @@ pub(crate) fn context(world: &World, db: &DatabaseConnection, now: &str) -> Cont
         bounce_mailbox: None,
         webhooks: Webhooks::new(&["127.0.0.0/8".to_owned()], "http://ledger.example", Language::Zh).unwrap(),
         patience: scheduler::PATIENCE,
+        silence: scheduler::SILENCE,
         token: format!("story-{}", fastrand::u64(..)),
         clock: Arc::new(move || now),
         stopping: Arc::new(|| false),
@@ -210,6 +212,35 @@ fn a_job_that_hangs_is_ended_and_tried_again(world: &World) {
     let whole = state();
     assert_eq!((&whole["failures"], &whole["runs"]["nodes"][0]["state"]), (&json!(0), &json!("SUCCEEDED")));
     assert!(!server.get("/readyz").body.contains("degraded"));
+}
+
+#[test]
+fn a_delivery_whose_database_falls_silent_ends_and_the_next_one_sends() {
+    let Some(world) = World::postgres() else { return };
+    county(&world);
+    let way = Way::to(&world.url);
+    block_on(async {
+        let db = world.db().await;
+        let silent = Database::connect(&way.url).await.unwrap();
+        let began = "2023-01-01T20:00:00Z".parse().unwrap();
+        scheduler::ensure_schedules(&db, chrono_tz::Asia::Shanghai, began).await.unwrap();
+        let due = scheduler::tick(&context(&world, &db, "2023-01-02T00:00:10Z")).await.unwrap();
+        // The answer to the first transaction of the delivery never comes, and no connection is closed.
+        let hangs = Context { silence: Duration::from_millis(500), ..context(&world, &silent, "2023-01-02T00:00:20Z") };
+        way.arm();
+        for run in due {
+            scheduler::carry_out(&hangs, run).await.unwrap();
+        }
+        assert!(way.open(), "the delivery must have ended while it waited");
+        let failed = "SELECT r.state || ' ' || r.failure_kind || ' ' || r.error AS line FROM job_run r \
+                      JOIN schedule s ON s.id = r.schedule_id WHERE s.name = 'deliver-mail'";
+        let failed = rows(&db, failed).await;
+        assert!(failed[0].starts_with("FAILED DATABASE") && failed[0].contains("does not answer"), "{failed:?}");
+        let mails = "SELECT kind || ' ' || state AS line FROM mail WHERE kind = 'overdue'";
+        assert_eq!(rows(&db, mails).await, ["overdue QUEUED"]);
+        tick(&context(&world, &db, "2023-01-02T00:02:10Z")).await;
+        assert_eq!(rows(&db, mails).await, ["overdue SENT"]);
+    });
 }
 
 fn a_schedule_that_another_process_has_changed_is_obeyed(world: &World) {

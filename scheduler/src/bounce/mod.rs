@@ -24,7 +24,7 @@ pub async fn read_bounce(context: &Context, message: &[u8]) -> Result<Bounced> {
     let Some(bounce) = notification::read(beginning) else { return Ok(Bounced::Unknown) };
     let by = By::program();
     let acting = context.acting(&by, context.now());
-    let done = suppression::mail_came_back(&acting, context.writer.key(), &bounce).await?;
+    let done = context.answered(suppression::mail_came_back(&acting, context.writer.key(), &bounce)).await?;
     if let Bounced::Hard(mail) | Bounced::Soft(mail) = done {
         tracing::info!(mail, is_hard = matches!(done, Bounced::Hard(_)), "a mail came back");
     }

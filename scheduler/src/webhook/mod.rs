@@ -62,7 +62,7 @@ fn guard(allowed: &[String]) -> std::result::Result<Guard, String> {
 
 /// Takes back moments that a clock which was ahead has left.
 async fn take_back(context: &Context) -> Result<()> {
-    let taken_back = queue::take_back(&context.db, context.now()).await?;
+    let taken_back = context.answered(queue::take_back(&context.db, context.now())).await?;
     if taken_back > 0 {
         tracing::error!(
             rows = taken_back,
@@ -87,7 +87,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, stop: Cancellatio
                 tracing::error!(%error, "moments of messages to other systems could not be checked");
             }
         }
-        let pause = match queue::waiting(&context.db).await {
+        let pause = match context.answered(queue::waiting(&context.db)).await {
             Ok(waiting) => {
                 let now = context.now();
                 let mut pause = MAX_PAUSE;
@@ -142,7 +142,8 @@ async fn sender(context: Arc<Context>, webhook: i64, stop: CancellationToken) {
 pub async fn deliver_webhooks(context: &Context) -> Result<usize> {
     take_back(context).await?;
     let now = context.now();
-    let due = queue::waiting(&context.db).await?.into_iter().filter(|receiver| receiver.from <= now);
+    let waiting = context.answered(queue::waiting(&context.db)).await?;
+    let due = waiting.into_iter().filter(|receiver| receiver.from <= now);
     let tried = try_join_all(due.map(|receiver| deliver_to(context, receiver.webhook))).await?;
     Ok(tried.into_iter().sum())
 }
@@ -153,7 +154,7 @@ pub async fn deliver_to(context: &Context, webhook: i64) -> Result<usize> {
     let hooks = &context.webhooks;
     while !(context.stopping)() {
         let turn = hooks.turn.lock().await;
-        let claimed = queue::claim(&context.db, webhook, &context.token, context.now()).await?;
+        let claimed = context.answered(queue::claim(&context.db, webhook, &context.token, context.now())).await?;
         drop(turn);
         let Some(claimed) = claimed else { break };
         tried += 1;
@@ -163,7 +164,8 @@ pub async fn deliver_to(context: &Context, webhook: i64) -> Result<usize> {
             Err(error) => Outcome { status: None, answer: None, error: Some(error) },
         };
         let _turn = hooks.turn.lock().await;
-        queue::settle(&context.db, &claimed, &outcome, (context.now(), context.zone)).await?;
+        let now = (context.now(), context.zone);
+        context.answered(queue::settle(&context.db, &claimed, &outcome, now)).await?;
     }
     Ok(tried)
 }
