@@ -53,6 +53,7 @@ mod m20261130_000032_search_counts;
 mod m20261130_000033_mail_item_indexes;
 mod m20261130_000034_mail_trace;
 mod m20261130_000035_session_writes;
+mod m20261201_000036_audit_apart;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -121,6 +122,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000033_mail_item_indexes::Migration),
             Box::new(m20261130_000034_mail_trace::Migration),
             Box::new(m20261130_000035_session_writes::Migration),
+            Box::new(m20261201_000036_audit_apart::Migration),
         ]
     }
 }

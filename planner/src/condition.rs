@@ -44,6 +44,9 @@ pub enum Condition {
     /// The key of the row is among those that the queries return, in each of which `{}` is its bound value. The keys
     /// should be few: the database finds them once, before it looks at the rows. An empty list is false.
     Among(Vec<(&'static str, Value)>),
+    /// At least one of the conditions is true of the row of this table. The database finds the rows of each condition by
+    /// itself, before it looks at others, so each should hold for few rows.
+    Union(&'static str, Vec<Condition>),
     /// The SQL expression that the function writes for the row is true (`true`), or is false or unknown (`false`).
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
     /// The SQL expression that the function writes for the row equals one of the values; a null counts as an empty
@@ -175,7 +178,7 @@ impl Condition {
     pub fn is_always(&self) -> bool {
         match self {
             Self::All(all) => all.iter().all(Self::is_always),
-            Self::Any(any) => any.iter().any(Self::is_always),
+            Self::Any(any) | Self::Union(_, any) => any.iter().any(Self::is_always),
             _ => false,
         }
     }
@@ -208,7 +211,9 @@ impl Condition {
     /// Returns how many relations the condition follows at its deepest nesting.
     fn relations(&self) -> usize {
         match self {
-            Self::All(list) | Self::Any(list) => list.iter().map(Self::relations).max().unwrap_or(0),
+            Self::All(list) | Self::Any(list) | Self::Union(_, list) => {
+                list.iter().map(Self::relations).max().unwrap_or(0)
+            }
             Self::Not(inner) => inner.relations(),
             Self::Exists { condition, .. } => condition.relations() + 1,
             _ => 0,
@@ -218,7 +223,7 @@ impl Condition {
     /// Returns the words that the condition searches texts for.
     fn words(&self) -> Vec<&str> {
         match self {
-            Self::All(list) | Self::Any(list) => list.iter().flat_map(Self::words).collect(),
+            Self::All(list) | Self::Any(list) | Self::Union(_, list) => list.iter().flat_map(Self::words).collect(),
             Self::Not(inner) => inner.words(),
             Self::Exists { condition, .. } => condition.words(),
             Self::Contains(_, word) => vec![word],
@@ -294,6 +299,15 @@ impl Condition {
                     .collect();
                 format!("{alias}.id IN ({})", queries.join(" UNION "))
             }
+            Self::Union(_, any) if any.is_empty() => "FALSE".to_owned(),
+            Self::Union(table, any) => {
+                let found = sql.alias();
+                let queries: Vec<String> = any
+                    .iter()
+                    .map(|one| format!("SELECT {found}.id FROM {table} {found} WHERE {}", one.to_sql(sql, &found)))
+                    .collect();
+                format!("{alias}.id IN ({})", queries.join(" UNION ALL "))
+            }
             Self::Holds(write, wanted) => {
                 let expression = write(sql, alias);
                 if *wanted { format!("({expression})") } else { format!("NOT coalesce({expression}, FALSE)") }
@@ -315,7 +329,8 @@ impl Condition {
             Self::Lacks(table, column, wanted) => match (seen_through(sql, table, column, alias), wanted) {
                 (None, true) => format!("{alias}.{column} IS NULL"),
                 (None, false) => format!("{alias}.{column} IS NOT NULL"),
-                (Some(seen), true) => format!("NOT {seen}"),
+                // PostgreSQL would join a bare NOT EXISTS, and expect so few rows that it reads all to find one.
+                (Some(seen), true) => format!("NOT coalesce({seen}, FALSE)"),
                 (Some(seen), false) => seen,
             },
             Self::Exists { table, column, key, condition } => {

@@ -371,6 +371,13 @@ impl Planner<'_> {
         if !rest.is_always() {
             conditions.push(rest.to_sql(&mut self.sql, alias));
         }
+        // An index is in the order of columns, so the database sorts by what it has to select.
+        let is_sorted = owner.is_none() && walked.is_none() && self.sql.sight().sees_few(table.source);
+        let order = if is_sorted {
+            page.order_by(&keys.iter().map(|key| format!("(SELECT {key})")).collect::<Vec<_>>())
+        } else {
+            page.order_by(&keys)
+        };
         let mut named: Vec<String> =
             keys.iter().enumerate().map(|(index, key)| format!(", {key} AS k{index}")).collect();
         if list.counts {
@@ -378,7 +385,7 @@ impl Planner<'_> {
         }
         let size = page.size + u64::from(list.visible.is_some());
         let rows_of = |from: &str, limit: &str| {
-            let (named, conditions, order) = (named.join(""), wherever(&conditions), page.order_by(&keys));
+            let (named, conditions) = (named.join(""), wherever(&conditions));
             format!("(SELECT {alias}.*{named} FROM {from}{conditions} ORDER BY {order} LIMIT {limit})")
         };
         let rows = if is_in_parts {

@@ -15,6 +15,10 @@ pub trait Sight: Send + Sync {
     /// Returns whether the region with this key is the whole nation, as far as that is known.
     fn is_nation(&self, region: &Value) -> bool;
 
+    /// Returns whether the caller sees so few rows of the table that a list of them is found and sorted as a whole. Rows
+    /// of others are rather read in the order of an index, until the page is full: quickly if many rows are seen.
+    fn sees_few(&self, table: &str) -> bool;
+
     /// Returns the region by whose rights the caller sees, if that is how they see.
     fn region(&self) -> Option<Value> {
         None
@@ -39,6 +43,10 @@ impl Sight for Everything {
     }
 
     fn is_nation(&self, _: &Value) -> bool {
+        false
+    }
+
+    fn sees_few(&self, _: &str) -> bool {
         false
     }
 

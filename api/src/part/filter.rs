@@ -7,7 +7,7 @@ use async_graphql::registry::{MetaType, MetaTypeId, Registry};
 use async_graphql::resolver_utils::{EnumType, enum_value};
 use async_graphql::{ID, InputObject, InputObjectType, InputType, InputValueError, InputValueResult, Name, Value};
 use ledger::record::concern;
-use planner::{Condition, Filter, Table, Texts, argument};
+use planner::{Condition, Filter, Sql, Table, Texts, argument};
 use sea_orm::ActiveEnum;
 
 use crate::part::scalar::{Date, Moment};
@@ -212,10 +212,16 @@ impl DateFilter {
         let is_bound = bounds != Self::default();
         match self.is_null {
             Some(true) if is_bound => Condition::never(),
-            Some(true) => Condition::Compare(ORDER, "=", none.into()),
+            Some(true) => Condition::Holds(has_no_deadline, true),
             Some(false) | None => has_deadline.and(bounds.condition(ORDER)),
         }
     }
+}
+
+/// Writes that a row has no deadline. As a text of the statement, not a bound value, so that the database knows how many
+/// such rows there are, which is many.
+fn has_no_deadline(_: &mut Sql<'_>, row: &str) -> String {
+    format!("{row}.due_order = '{}'", concern::due_order(None))
 }
 
 impl NumberFilter {

@@ -628,6 +628,11 @@ fn keeps_ledgers(role: Role) -> bool {
     RoundLevel::iter().any(|level| doers(Act::KeepLedger, level).contains(&role))
 }
 
+/// Checks whether a role sees a large part of the ledger: that of the root region, or of one directly below it.
+fn sees_much(role: Role, place: Option<&Place>) -> bool {
+    goes_by_region(role) && place.is_none_or(|place| crate::region::lineage(&place.path).len() <= 2)
+}
+
 /// Checks whether a role enters rounds and problems, so that it sees every round and the audit of rounds.
 fn enters_rounds(role: Role) -> bool {
     match role {
@@ -737,6 +742,12 @@ impl Sight for Principal {
                 _ => of_owner(table),
             },
         }
+    }
+
+    fn sees_few(&self, table: &str) -> bool {
+        // The feed of changes is read on from where it was left.
+        let is_of_ledger = table == "audit_entry" || table != "change" && LEDGER.contains(&table);
+        is_of_ledger && matches!(&self.reach, Reach::Role { role, place, .. } if !sees_much(*role, place.as_ref()))
     }
 
     fn is_nation(&self, region: &sea_orm::Value) -> bool {
@@ -1073,36 +1084,41 @@ fn mails(role: Role, own: Option<i64>, unit: Option<i64>) -> Condition {
 /// units that lead and answer a measure, is seen by the offices of the issuing region. Entries about accounts, regions,
 /// units, schedules, mails and the calendar are seen by administrators, those about rounds and decisions of imports by
 /// the regional office.
+///
+/// Who sees a small part of the ledger has the entries found from that part; who sees a large one has them read in their
+/// order until the page is full.
 fn audit(role: Role, place: Option<&Place>) -> Condition {
-    const ISSUED_BELOW: &str = "EXISTS (SELECT 1 FROM problem p JOIN region r ON r.id = p.region_id \
-        WHERE p.id = {t}.problem_id AND substr(r.path, 1, length({})) = {})";
     const IMPORTS_BELOW: &str = "EXISTS (SELECT 1 FROM region r WHERE {t}.chain = 'imports_' || r.id \
         AND substr(r.path, 1, length({})) = {})";
-    let chains = |of: &[&'static str]| -> Vec<Condition> {
-        of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect()
+    // The entries of these chains are few beside those of problems and cases, and have an index of their own.
+    let apart = Condition::Null("problem_id", true).and(Condition::Null("case_id", true));
+    let chains = |of: &[&'static str]| -> Condition {
+        let of = of.iter().map(|of| Condition::StartsWith("chain", format!("{of}_"))).collect();
+        apart.clone().and(Condition::Any(of))
     };
     if administers(role) {
-        let machine = ["account", "region", "unit", "schedule", "mail", "suppression", "webhook", "calendar"];
-        return Condition::Any(chains(&machine));
+        return chains(&["account", "region", "unit", "schedule", "mail", "suppression", "webhook", "calendar"]);
     }
     // The chain of a region's imports is that of the decisions about the files which it issued.
     let imports = place.filter(|_| keeps_ledgers(role)).map(|place| {
         let of_region = Condition::Matches(IMPORTS_BELOW, place.path.clone().into());
-        Condition::StartsWith("chain", "imports_".to_owned()).and(of_region)
+        chains(&["imports"]).and(of_region)
     });
-    let rounds = if enters_rounds(role) { chains(&["round"]) } else { Vec::new() };
-    let rounds: Vec<Condition> = rounds.into_iter().chain(imports).collect();
+    let rounds = enters_rounds(role).then(|| chains(&["round"]));
+    let others = rounds.into_iter().chain(imports);
     if goes_by_region(role) && place.is_some_and(Place::is_the_nation) {
         let of_ledger = [Condition::Null("problem_id", false), Condition::Null("case_id", false)];
-        return Condition::Any(rounds.into_iter().chain(of_ledger).collect());
+        return Condition::Any(of_ledger.into_iter().chain(others).collect());
     }
     let of_measure = Condition::Null("assignment_id", true).and(with("measure", "measure_id"));
     let issued = place.filter(|_| goes_by_region(role)).map(|place| {
-        let of_problem = Condition::Matches(ISSUED_BELOW, place.path.clone().into());
-        Condition::Null("measure_id", true).and(Condition::Null("problem_id", false)).and(of_problem)
+        let condition = Condition::Matches(BELOW, place.path.clone().into()).into();
+        let of_problem = Condition::Exists { table: "problem", column: "id", key: "problem_id", condition };
+        Condition::Null("measure_id", true).and(of_problem)
     });
     let every = [with("assignment", "assignment_id"), of_measure, with("inspection_case", "case_id")];
-    Condition::Any(every.into_iter().chain(issued).chain(rounds).collect())
+    let every = every.into_iter().chain(issued).chain(others).collect();
+    if sees_much(role, place) { Condition::Any(every) } else { Condition::Union("audit_entry", every) }
 }
 
 /// Returns the condition for visible sessions and tokens: the caller's own. An administrator sees all.
