@@ -54,6 +54,7 @@ mod m20261130_000033_mail_item_indexes;
 mod m20261130_000034_mail_trace;
 mod m20261130_000035_session_writes;
 mod m20261201_000036_audit_apart;
+mod m20261201_000037_orders;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -123,6 +124,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000034_mail_trace::Migration),
             Box::new(m20261130_000035_session_writes::Migration),
             Box::new(m20261201_000036_audit_apart::Migration),
+            Box::new(m20261201_000037_orders::Migration),
         ]
     }
 }

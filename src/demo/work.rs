@@ -194,7 +194,7 @@ async fn person(db: &DatabaseConnection, role: Role) -> Result<Option<By>> {
         Some(id) => region::Entity::find_by_id(id).one(db).await?,
         None => None,
     };
-    let place = place.map(|place| Place { region: place.id, path: place.path });
+    let place = place.map(|place| Place { region: place.id, path: place.path, has_many_rows: true });
     let answers = found.unit_id.into_iter().collect();
     let reach = Reach::Role { role, place, unit: found.unit_id, answers };
     let principal = Principal {

@@ -129,7 +129,13 @@ fn whatever_the_server_refuses_us_for_is_charged_to_no_mail(world: &World) {
     county(world);
     world.done(&["job", "run", "overdue", "--at", "2023-01-02"]);
     let (server, smtp) = (world.serve(), Smtp::start());
-    for (mode, reply) in [("greeting", "554"), ("sender", "sender not allowed"), ("relay", "relaying denied")] {
+    let refusals = [
+        ("greeting", "554"),
+        ("full", "too many connections"),
+        ("sender", "sender not allowed"),
+        ("relay", "relaying denied"),
+    ];
+    for (mode, reply) in refusals {
         smtp.set(mode);
         let said = deliver(world, &smtp, "2099-01-01", &[]);
         assert!(said.contains("失败 0 封") && said.contains(OUT) && said.contains(reply), "{mode}: {said}");

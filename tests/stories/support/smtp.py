@@ -14,6 +14,7 @@ Prints a line for each mail that it has written. FOLDER/mode, if it exists, name
   relay        it refuses to relay
   hang-up      it takes each message and hangs up without an answer
   alone        it accepts one connection at a time
+  full         it accepts no connection, because it has too many
 """
 import asyncio, email, email.header, email.policy, itertools, json, pathlib, ssl, subprocess, sys, threading
 
@@ -74,7 +75,7 @@ def mode():
 class Server(SMTP):
     async def _handle_client(self):
         global connections
-        if mode() == "greeting" or (mode() == "alone" and connections > 0):
+        if mode() in ("greeting", "full") or (mode() == "alone" and connections > 0):
             await self.push("554 5.3.2 no service" if mode() == "greeting" else "421 4.7.0 too many connections")
             self.transport.close()
             return

@@ -77,6 +77,14 @@ const FOUND: &str = "FROM session s JOIN account a ON a.id = s.account_id LEFT J
 const GOVERNMENT: &str = "(SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
      AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会'))";
 
+/// The most measures of a region whose rows are few. Their assignments, some thousand, are sorted within milliseconds;
+/// as many milliseconds are needed to find the first twenty of them in the order of all of a nation.
+const FEW_MEASURES: i64 = 1_000;
+
+/// The number of measures that concern the account's region. No right follows from it.
+const MEASURES: &str =
+    "coalesce((SELECT t.amount FROM region_tally t WHERE t.region_id = r.id AND t.noun = 'MEASURE'), 0)";
+
 /// Everything from which the rights of a caller follow, as one text, which is only compared. Each column of [`Row`] of
 /// which [`find`] makes a principal has to be here.
 static RIGHTS: LazyLock<String> = LazyLock::new(|| {
@@ -105,7 +113,7 @@ static SESSION_ROW: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT s.id AS session, s.kind, s.actor_id, s.is_read_only, s.is_limited, s.last_used_at, s.created_at, \
                 s.written_to, a.id AS account, a.role, a.valid_until, d.valid_until AS delegate_until, a.unit_id, \
-                r.id AS region, r.path, {GOVERNMENT} AS government, {} AS rights {}",
+                r.id AS region, r.path, {MEASURES} AS measures, {GOVERNMENT} AS government, {} AS rights {}",
         *RIGHTS,
         numbered(FOUND, 1),
     )
@@ -128,6 +136,7 @@ struct Row {
     unit_id: Option<i64>,
     region: Option<i64>,
     path: Option<String>,
+    measures: i64,
     government: Option<i64>,
     rights: String,
 }
@@ -174,7 +183,8 @@ async fn find(
     if row.kind == SessionKind::Session && is_idle {
         return Ok(None);
     }
-    let place = row.region.zip(row.path).map(|(region, path)| Place { region, path });
+    let has_many_rows = row.measures > FEW_MEASURES;
+    let place = row.region.zip(row.path).map(|(region, path)| Place { region, path, has_many_rows });
     let answers = row.unit_id.into_iter().chain(row.government).collect();
     let reach =
         if row.is_limited { Reach::Nothing } else { Reach::Role { role: row.role, place, unit: row.unit_id, answers } };
