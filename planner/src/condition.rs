@@ -329,7 +329,8 @@ impl Condition {
             Self::Lacks(table, column, wanted) => match (seen_through(sql, table, column, alias), wanted) {
                 (None, true) => format!("{alias}.{column} IS NULL"),
                 (None, false) => format!("{alias}.{column} IS NOT NULL"),
-                // PostgreSQL would join a bare NOT EXISTS, and expect so few rows that it reads all to find one.
+                // PostgreSQL would make a join of a bare NOT EXISTS, misjudge how many rows are left, and read the whole
+                // table in order to fill the page.
                 (Some(seen), true) => format!("NOT coalesce({seen}, FALSE)"),
                 (Some(seen), false) => seen,
             },

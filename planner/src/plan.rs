@@ -312,7 +312,7 @@ impl Planner<'_> {
         let owner = place.owner;
         // A subquery marks the tables that it reads itself.
         if !table.source.starts_with('(') {
-            page.condition = self.sql.narrowed(&page.condition, table.source);
+            page.condition = self.sql.narrowed(&page.condition, table.source, owner.is_none());
         }
         let connection = format!("{}Connection", table.name);
         let wanted = selection.children(&connection);

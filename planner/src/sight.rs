@@ -98,9 +98,13 @@ impl Sql<'_> {
 
     /// Combines the filter of a list with what the caller may see. A membership in the filter is dropped if the list
     /// contains everything that the caller may see; otherwise it stays first, so that the rows are read from its list.
-    pub(crate) fn narrowed(&self, filter: &Condition, table: &str) -> Condition {
+    /// Where a root field lists a table of which the caller sees few rows, those of each alternative are found by itself.
+    pub(crate) fn narrowed(&self, filter: &Condition, table: &'static str, is_root: bool) -> Condition {
         let sight = self.sight();
-        let seen = sight.rows(table);
+        let seen = match sight.rows(table) {
+            Condition::Any(any) if is_root && sight.sees_few(table) => Condition::Union(table, any),
+            seen => seen,
+        };
         let filter = filter.clone().in_nation(&|region| sight.is_nation(region));
         match filter.split_member() {
             (Some(member), rest) if !sight.implies(&member) => {

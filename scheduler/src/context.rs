@@ -16,7 +16,7 @@ use crate::mail::Writer;
 use crate::mail::post::Post;
 use crate::webhook::Webhooks;
 
-/// How long the database may take to answer, which is more than it lets a statement take.
+/// How long the database may take to answer one question, which is more than it lets a statement take.
 pub const SILENCE: Duration = Duration::from_mins(6);
 
 /// What every job works with, put together by the program from its settings.
@@ -45,7 +45,7 @@ pub struct Context {
     pub audit_head_mail: String,
     /// How long one job of a tick may take until it is ended: [`PATIENCE`](crate::PATIENCE).
     pub patience: Duration,
-    /// How long the database may take to answer what is asked beside the ticks: [`SILENCE`](crate::SILENCE).
+    /// How long the database may take to answer one question: [`SILENCE`](crate::SILENCE).
     pub silence: Duration,
     /// Distinguishes this process from others that deliver mail at the same time.
     pub token: String,
@@ -67,8 +67,17 @@ impl Context {
         &self,
         question: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
+        self.answered_within(self.silence, question).await
+    }
+
+    /// Waits for an answer of the database like [`Context::answered`], and at most as long as `most`.
+    pub(crate) async fn answered_within<T, E: From<DbErr>>(
+        &self,
+        most: Duration,
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let silent = || DbErr::Custom("the database does not answer".to_owned());
-        tokio::time::timeout(self.silence, question).await.map_err(|_| silent())?
+        tokio::time::timeout(self.silence.min(most), question).await.map_err(|_| silent())?
     }
 
     /// The context of acts that the program does in its own name.

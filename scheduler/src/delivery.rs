@@ -266,7 +266,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let renewing = delivery::renew(&self.context.db, &self.lease, held, self.context.now());
-            if let Err(error) = self.context.answered(renewing).await {
+            // One that takes longer than the next is due is lost; the next may go over another connection.
+            if let Err(error) = self.context.answered_within(RENEWAL, renewing).await {
                 tracing::warn!(%error, "the lease on mails could not be renewed");
             }
         }

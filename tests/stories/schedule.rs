@@ -226,7 +226,7 @@ fn a_delivery_whose_database_falls_silent_ends_and_the_next_one_sends() {
         scheduler::ensure_schedules(&db, chrono_tz::Asia::Shanghai, began).await.unwrap();
         let due = scheduler::tick(&context(&world, &db, "2023-01-02T00:00:10Z")).await.unwrap();
         // The answer to the first transaction of the delivery never comes, and no connection is closed.
-        let hangs = Context { silence: Duration::from_millis(500), ..context(&world, &silent, "2023-01-02T00:00:20Z") };
+        let hangs = Context { silence: Duration::from_secs(3), ..context(&world, &silent, "2023-01-02T00:00:20Z") };
         way.arm();
         for run in due {
             scheduler::carry_out(&hangs, run).await.unwrap();

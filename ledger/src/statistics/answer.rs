@@ -121,7 +121,7 @@ fn statement(sql: &mut Sql<'_>, question: &Question, principal: &Principal) -> S
     let is_kept = if reads_stored { is_kept("r") } else { "(1 = 0)".to_owned() };
     let kept = kept(sql, question);
     // Every item concerns the nation, so that no list of those that do is needed.
-    let limits = |within: &i64| !(keeps && principal.is_nation(&(*within).into()));
+    let limits = |within: &i64| !principal.is_nation(&(*within).into());
     let limited = Question { within: question.within.filter(limits), ..question.clone() };
     let items = items(sql, &limited, keeps);
     let kept_figures: Vec<String> = COUNTS.iter().map(|count| format!("coalesce(k.{count}, 0)")).collect();
@@ -670,13 +670,15 @@ const TOP: &str = "(SELECT top.path FROM region top JOIN place ON place.id = top
 /// answered, as far as the principal may see the assignments.
 fn in_group(sql: &mut Sql<'_>, of: &str, is_wanted: &str, g: &str) -> String {
     let seen = sql.seen("assignment", "answer").map(|seen| format!(" WHERE {seen}")).unwrap_or_default();
+    // The paths of regions are compared once for each region, not for each item.
     format!(
-        "JOIN (SELECT DISTINCT tied.item, below.id FROM (\
-         SELECT i.id AS item, r.path FROM items i JOIN region r ON r.id = i.region_id \
-         UNION SELECT i.id, r.path FROM items i JOIN measure mended ON mended.{of} = i.id \
-         JOIN assignment answer ON answer.measure_id = mended.id JOIN region r ON r.id = answer.region_id{seen}) tied \
-         JOIN region below ON substr(tied.path, 1, length(below.path)) = below.path \
-         WHERE {is_wanted}) {g} ON {g}.item = i.id"
+        "JOIN (WITH tied AS (SELECT i.id AS item, i.region_id FROM items i \
+         UNION SELECT i.id, answer.region_id FROM items i JOIN measure mended ON mended.{of} = i.id \
+         JOIN assignment answer ON answer.measure_id = mended.id{seen}) \
+         SELECT DISTINCT tied.item, above.id FROM tied JOIN (SELECT r.id AS region_id, below.id \
+         FROM (SELECT DISTINCT region_id FROM tied) known JOIN region r ON r.id = known.region_id \
+         JOIN region below ON substr(r.path, 1, length(below.path)) = below.path \
+         WHERE {is_wanted}) above ON above.region_id = tied.region_id) {g} ON {g}.item = i.id"
     )
 }
 

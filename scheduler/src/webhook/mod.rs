@@ -22,6 +22,8 @@ use self::guard::Guard;
 use crate::context::Context;
 use crate::wake::Announced;
 
+/// How long the database may take to answer one question, shorter than the lease on a message.
+const SILENCE: Duration = Duration::from_secs(20);
 /// How long after a failure of the database delivery goes on, and after another process was at work on a receiver.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest time that delivery waits if nothing is announced, which may also be because an announcement was lost.
@@ -62,7 +64,7 @@ fn guard(allowed: &[String]) -> std::result::Result<Guard, String> {
 
 /// Takes back moments that a clock which was ahead has left.
 async fn take_back(context: &Context) -> Result<()> {
-    let taken_back = context.answered(queue::take_back(&context.db, context.now())).await?;
+    let taken_back = context.answered_within(SILENCE, queue::take_back(&context.db, context.now())).await?;
     if taken_back > 0 {
         tracing::error!(
             rows = taken_back,
@@ -87,7 +89,7 @@ pub(crate) async fn deliver_when_queued(context: Arc<Context>, stop: Cancellatio
                 tracing::error!(%error, "moments of messages to other systems could not be checked");
             }
         }
-        let pause = match context.answered(queue::waiting(&context.db)).await {
+        let pause = match context.answered_within(SILENCE, queue::waiting(&context.db)).await {
             Ok(waiting) => {
                 let now = context.now();
                 let mut pause = MAX_PAUSE;
@@ -142,7 +144,7 @@ async fn sender(context: Arc<Context>, webhook: i64, stop: CancellationToken) {
 pub async fn deliver_webhooks(context: &Context) -> Result<usize> {
     take_back(context).await?;
     let now = context.now();
-    let waiting = context.answered(queue::waiting(&context.db)).await?;
+    let waiting = context.answered_within(SILENCE, queue::waiting(&context.db)).await?;
     let due = waiting.into_iter().filter(|receiver| receiver.from <= now);
     let tried = try_join_all(due.map(|receiver| deliver_to(context, receiver.webhook))).await?;
     Ok(tried.into_iter().sum())
@@ -154,7 +156,8 @@ pub async fn deliver_to(context: &Context, webhook: i64) -> Result<usize> {
     let hooks = &context.webhooks;
     while !(context.stopping)() {
         let turn = hooks.turn.lock().await;
-        let claimed = context.answered(queue::claim(&context.db, webhook, &context.token, context.now())).await?;
+        let claimed =
+            context.answered_within(SILENCE, queue::claim(&context.db, webhook, &context.token, context.now())).await?;
         drop(turn);
         let Some(claimed) = claimed else { break };
         tried += 1;
@@ -165,7 +168,7 @@ pub async fn deliver_to(context: &Context, webhook: i64) -> Result<usize> {
         };
         let _turn = hooks.turn.lock().await;
         let now = (context.now(), context.zone);
-        context.answered(queue::settle(&context.db, &claimed, &outcome, now)).await?;
+        context.answered_within(SILENCE, queue::settle(&context.db, &claimed, &outcome, now)).await?;
     }
     Ok(tried)
 }

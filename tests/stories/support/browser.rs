@@ -21,7 +21,9 @@ const WATCH: &str = "window.refused = [];
     window.until = (find) => new Promise((done, fail) => {
         const end = Date.now() + 90_000;
         const look = () => {
-            if (find()) done(true);
+            let found;
+            try { found = find(); } catch (error) { return fail(error); }
+            if (found) done(true);
             else if (Date.now() > end) fail(new Error(`${location.href}\n${document.body?.innerText}`));
             else setTimeout(look, 10);
         };
@@ -103,7 +105,9 @@ impl Page {
     /// Opens another address and waits until its page has loaded. Works without scripts.
     pub(crate) fn go(&mut self, address: &str) {
         self.loaded.clear();
-        let loader = self.call("Page.navigate", &json!({"url": address}))["loaderId"].clone();
+        let gone = self.call("Page.navigate", &json!({"url": address}));
+        let loader = gone["loaderId"].clone();
+        assert!(loader.is_string(), "{address}: {gone}");
         self.wait_for_load(|loaded| *loaded == loader);
     }
 

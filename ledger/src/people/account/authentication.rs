@@ -77,8 +77,8 @@ const FOUND: &str = "FROM session s JOIN account a ON a.id = s.account_id LEFT J
 const GOVERNMENT: &str = "(SELECT min(g.id) FROM unit g WHERE g.region_id = u.region_id AND g.kind = 'GOVERNMENT' \
      AND u.kind = 'PARTY_COMMITTEE' AND u.name IN (r.name || '委', '中共' || r.name || '委员会'))";
 
-/// The most measures of a region whose rows are few. Their assignments, some thousand, are sorted within milliseconds;
-/// as many milliseconds are needed to find the first twenty of them in the order of all of a nation.
+/// The most measures of a region whose rows are few: sorting them takes no longer than finding the first twenty in an
+/// index of all of a nation.
 const FEW_MEASURES: i64 = 1_000;
 
 /// The number of measures that concern the account's region. No right follows from it.
@@ -86,7 +86,7 @@ const MEASURES: &str =
     "coalesce((SELECT t.amount FROM region_tally t WHERE t.region_id = r.id AND t.noun = 'MEASURE'), 0)";
 
 /// Everything from which the rights of a caller follow, as one text, which is only compared. Each column of [`Row`] of
-/// which [`find`] makes a principal has to be here.
+/// which [`find`] makes a right has to be here.
 static RIGHTS: LazyLock<String> = LazyLock::new(|| {
     let columns = [
         "s.id",
