@@ -44,8 +44,8 @@ pub enum Condition {
     /// The key of the row is among those that the queries return, in each of which `{}` is its bound value. The keys
     /// should be few: the database finds them once, before it looks at the rows. An empty list is false.
     Among(Vec<(&'static str, Value)>),
-    /// At least one of the conditions is true of the row of this table. The database finds the rows of each condition by
-    /// itself, before it looks at others, so each should hold for few rows.
+    /// At least one of the conditions is true of the row of this table. The database finds the rows of each condition
+    /// by itself, before it looks at others, so each should hold for few rows.
     Union(&'static str, Vec<Condition>),
     /// The SQL expression that the function writes for the row is true (`true`), or is false or unknown (`false`).
     Holds(fn(&mut Sql<'_>, &str) -> String, bool),
@@ -329,8 +329,8 @@ impl Condition {
             Self::Lacks(table, column, wanted) => match (seen_through(sql, table, column, alias), wanted) {
                 (None, true) => format!("{alias}.{column} IS NULL"),
                 (None, false) => format!("{alias}.{column} IS NOT NULL"),
-                // PostgreSQL would make a join of a bare NOT EXISTS, misjudge how many rows are left, and read the whole
-                // table in order to fill the page.
+                // PostgreSQL would make a join of a bare NOT EXISTS, misjudge how many rows are left, and read the
+                // whole table in order to fill the page.
                 (Some(seen), true) => format!("NOT coalesce({seen}, FALSE)"),
                 (Some(seen), false) => seen,
             },

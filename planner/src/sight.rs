@@ -15,8 +15,8 @@ pub trait Sight: Send + Sync {
     /// Returns whether the region with this key is the whole nation, as far as that is known.
     fn is_nation(&self, region: &Value) -> bool;
 
-    /// Returns whether the caller sees so few rows of the table that a list of them is found and sorted as a whole. Rows
-    /// of others are rather read in the order of an index, until the page is full: quickly if many rows are seen.
+    /// Returns whether the caller sees so few rows of the table that a list of them is found and sorted as a whole.
+    /// Rows of others are rather read in the order of an index, until the page is full: quickly if many rows are seen.
     fn sees_few(&self, table: &str) -> bool;
 
     /// Returns the region by whose rights the caller sees, if that is how they see.
@@ -98,7 +98,8 @@ impl Sql<'_> {
 
     /// Combines the filter of a list with what the caller may see. A membership in the filter is dropped if the list
     /// contains everything that the caller may see; otherwise it stays first, so that the rows are read from its list.
-    /// Where a root field lists a table of which the caller sees few rows, those of each alternative are found by itself.
+    /// Where a root field lists a table of which the caller sees few rows, those of each alternative are found by
+    /// itself.
     pub(crate) fn narrowed(&self, filter: &Condition, table: &'static str, is_root: bool) -> Condition {
         let sight = self.sight();
         let seen = match sight.rows(table) {

@@ -218,8 +218,8 @@ impl DateFilter {
     }
 }
 
-/// Writes that a row has no deadline. As a text of the statement, not a bound value, so that the database knows how many
-/// such rows there are, which is many.
+/// Writes that a row has no deadline. The date is text of the statement, not a bound value, so that the database knows
+/// how many such rows there are, which is many.
 fn has_no_deadline(_: &mut Sql<'_>, row: &str) -> String {
     format!("{row}.due_order = '{}'", concern::due_order(None))
 }
