@@ -302,10 +302,9 @@ impl Condition {
             Self::Union(_, any) if any.is_empty() => "FALSE".to_owned(),
             Self::Union(table, any) => {
                 let found = sql.alias();
-                let queries: Vec<String> = any
-                    .iter()
-                    .map(|one| format!("SELECT {found}.id FROM {table} {found} WHERE {}", one.to_sql(sql, &found)))
-                    .collect();
+                let query =
+                    |one: &Self| format!("SELECT {found}.id FROM {table} {found} WHERE {}", one.to_sql(sql, &found));
+                let queries: Vec<String> = any.iter().map(query).collect();
                 format!("{alias}.id IN ({})", queries.join(" UNION ALL "))
             }
             Self::Holds(write, wanted) => {
@@ -326,14 +325,7 @@ impl Condition {
                     None => among,
                 }
             }
-            Self::Lacks(table, column, wanted) => match (seen_through(sql, table, column, alias), wanted) {
-                (None, true) => format!("{alias}.{column} IS NULL"),
-                (None, false) => format!("{alias}.{column} IS NOT NULL"),
-                // PostgreSQL would make a join of a bare NOT EXISTS, misjudge how many rows are left, and read the
-                // whole table in order to fill the page.
-                (Some(seen), true) => format!("NOT coalesce({seen}, FALSE)"),
-                (Some(seen), false) => seen,
-            },
+            Self::Lacks(table, column, wanted) => lacks(sql, table, column, *wanted, alias),
             Self::Exists { table, column, key, condition } => {
                 let other = sql.alias();
                 let mut parts = vec![format!("{other}.{column} = {alias}.{key}")];
@@ -371,4 +363,16 @@ fn seen_through(sql: &mut Sql<'_>, table: &str, column: &str, alias: &str) -> Op
     let other = sql.alias();
     let seen = sql.seen(table, &other)?;
     Some(format!("EXISTS (SELECT 1 FROM {table} {other} WHERE {other}.id = {alias}.{column} AND {seen})"))
+}
+
+/// Writes the condition that a column refers to no row that the caller may see, or, unless `wanted`, to one.
+fn lacks(sql: &mut Sql<'_>, table: &str, column: &str, wanted: bool, alias: &str) -> String {
+    match (seen_through(sql, table, column, alias), wanted) {
+        (None, true) => format!("{alias}.{column} IS NULL"),
+        (None, false) => format!("{alias}.{column} IS NOT NULL"),
+        // PostgreSQL would make a join of a bare NOT EXISTS, misjudge how many rows are left, and read the whole table
+        // in order to fill the page.
+        (Some(seen), true) => format!("NOT coalesce({seen}, FALSE)"),
+        (Some(seen), false) => seen,
+    }
 }

@@ -45,7 +45,7 @@ pub struct Context {
     pub audit_head_mail: String,
     /// How long one job of a tick may take until it is ended: [`PATIENCE`](crate::PATIENCE).
     pub patience: Duration,
-    /// How long the database may take to answer one question: [`SILENCE`](crate::SILENCE).
+    /// How long the database may take to answer one question: [`SILENCE`].
     pub silence: Duration,
     /// Distinguishes this process from others that deliver mail at the same time.
     pub token: String,
@@ -63,21 +63,22 @@ impl Context {
 
     /// Waits for an answer of the database, at most [`Context::silence`]. A server that is lost together with its
     /// machine never answers, and its connections are not closed.
-    pub(crate) async fn answered<T, E: From<DbErr>>(
+    pub(crate) fn answered<T, E: From<DbErr>>(
         &self,
         question: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        self.answered_within(self.silence, question).await
+    ) -> impl Future<Output = Result<T, E>> {
+        self.answered_within(self.silence, question)
     }
 
     /// Waits for an answer of the database like [`Context::answered`], and at most as long as `most`.
-    pub(crate) async fn answered_within<T, E: From<DbErr>>(
+    pub(crate) fn answered_within<T, E: From<DbErr>>(
         &self,
         most: Duration,
         question: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let silent = || DbErr::Custom("the database does not answer".to_owned());
-        tokio::time::timeout(self.silence.min(most), question).await.map_err(|_| silent())?
+    ) -> impl Future<Output = Result<T, E>> {
+        // Questions are large, and would be part of each future that asks them.
+        let answer = tokio::time::timeout(self.silence.min(most), Box::pin(question));
+        async { answer.await.map_err(|_| DbErr::Custom("the database does not answer".to_owned()))? }
     }
 
     /// The context of acts that the program does in its own name.

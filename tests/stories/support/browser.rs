@@ -179,10 +179,10 @@ impl Page {
             let Ok(text) = message.to_text() else { continue };
             let told: Value = serde_json::from_str(text).unwrap();
             match told["method"].as_str() {
-                Some("Page.lifecycleEvent") if told["params"]["name"] == "load" => {
-                    if told["params"]["frameId"] == self.frame {
-                        self.loaded.push(told["params"]["loaderId"].clone());
-                    }
+                Some("Page.lifecycleEvent")
+                    if told["params"]["name"] == "load" && told["params"]["frameId"] == self.frame =>
+                {
+                    self.loaded.push(told["params"]["loaderId"].clone());
                 }
                 Some("Log.entryAdded") => self.said.push(told["params"]["entry"]["text"].to_string()),
                 Some("Runtime.exceptionThrown") => self.said.push(told["params"]["exceptionDetails"].to_string()),
